@@ -1,0 +1,2 @@
+//! `patchbay-load`: the load generator.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The session model: calls, parties, media, and the compiler that turns them into plans.
+#![forbid(unsafe_code)]

@@ -1,0 +1,21 @@
+//! The vocabulary between control and packets: plans down, events up.
+//!
+//! `call` compiles a call into a [`PlanSet`]; `relay` executes it and reports [`Event`]s. This crate is data
+//! only: no behaviour beyond constructors and plain reads. Only `call/compile.rs` makes a [`Plan`] (tests,
+//! benches and the testkit excepted).
+#![forbid(unsafe_code)]
+
+mod event;
+mod ids;
+mod plan;
+mod stats;
+mod time;
+
+pub use event::{Event, PuntKind};
+pub use ids::{CallKey, FlowId, SocketId, WorkerId};
+pub use plan::{
+    Command, Component, ExtMap, Framing, Learning, LocalSocket, MediaState, Plan, PlanSet, Process,
+    RtcpPolicy, RtcpReports, Sink, SourcePolicy, Tap, TapId, TapPoint,
+};
+pub use stats::{DropReason, FlowStats, SSRC_SLOTS, SsrcStats};
+pub use time::Time;

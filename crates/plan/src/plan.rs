@@ -1,0 +1,220 @@
+//! What to do with each packet of each flow of one call.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{CallKey, FlowId, FlowStats, SocketId};
+
+/// Everything a worker knows of one call. Replaces the call's previous set as a whole, between batches; a flow
+/// that is not in it any more ends and its sockets are released.
+#[derive(Clone, Debug)]
+pub struct PlanSet {
+    /// The call.
+    pub call: CallKey,
+    /// Counts up with each set of a call; only for tracing and tests.
+    pub generation: u64,
+    /// The flows, sinks referring to each other by id.
+    pub plans: Vec<Plan>,
+}
+
+/// What the control side tells a worker.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Replace a call's plans.
+    Install(PlanSet),
+    /// End a call: all its flows go, all its sockets are released.
+    Remove(CallKey),
+}
+
+/// One local socket of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalSocket {
+    /// The socket.
+    pub id: SocketId,
+    /// Where it is bound.
+    pub addr: SocketAddr,
+}
+
+/// What the packets of a flow are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// RTP and RTCP.
+    Rtp,
+    /// T.38 over UDPTL.
+    Udptl,
+    /// Anything: forwarded without a look inside.
+    Opaque,
+}
+
+/// Which part of a media a flow carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Component {
+    /// RTP only; RTCP that arrives here all the same is handled by `Plan::rtcp_flow`.
+    Rtp,
+    /// RTCP only.
+    Rtcp,
+    /// Both on one port (RFC 5761).
+    Mux,
+}
+
+/// How the address of a peer is learned from its packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learning {
+    /// Never: the signalled address is used.
+    Off,
+    /// The first packet settles it.
+    Immediate,
+    /// Each packet of the first three seconds after signalling moves it, the first after that settles it.
+    Delayed,
+    /// In the first three seconds the best-ranked source wins: signalled address and port (settles at once), then
+    /// same address, then same port, then any.
+    Heuristic,
+}
+
+/// Which packets a flow accepts and what they teach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourcePolicy {
+    /// How the peer's address is learned.
+    pub learning: Learning,
+    /// After settling drop every other source.
+    pub strict: bool,
+    /// After settling follow a change of source.
+    pub handover: bool,
+    /// Learn for `strict` only, keep sending to the signalled address.
+    pub asymmetric: bool,
+    /// Changes whenever signalling re-arms learning; while it stays, the settled peer stays.
+    pub epoch: u32,
+}
+
+/// How far the media of a flow flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaState {
+    /// Packets from the peer are accepted (its media is not `recvonly` or `inactive`).
+    pub recv: bool,
+    /// Packets to the peer are sent.
+    pub send: bool,
+    /// Drop whatever arrives (block media, drop-traffic, blackhole).
+    pub blocked: bool,
+}
+
+/// Maps header-extension ids of the sender to those of a receiver (RFC 8285). Only consulted if some id changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtMap {
+    /// `ids[from] = to`; 0 = remove. Ids not signalled by the sender are not in it.
+    pub ids: Vec<(u8, u8)>,
+    /// What happens to an id that is not in `ids`: kept if true, removed otherwise.
+    pub keep_unknown: bool,
+}
+
+/// What happens to RTCP on its way to a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RtcpPolicy {
+    /// Forward as it is.
+    Forward,
+    /// Forward without feedback packets (RTPFB, PSFB): AVPF to AVP.
+    StripFeedback,
+    /// Do not forward: we generate our own.
+    Consume,
+}
+
+/// What happens to a packet between a flow and a sink, beyond forwarding. The default changes nothing, and a sink
+/// whose process is the default may be executed by any fast path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Header extensions to renumber or remove.
+    pub ext_map: Option<Arc<ExtMap>>,
+    /// If not empty, only these payload types pass.
+    pub payload_types: Vec<u8>,
+}
+
+/// One destination of a flow: the peer of another flow.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    /// Leaves by this flow's first socket, to this flow's peer.
+    pub to: FlowId,
+    /// On the way.
+    pub process: Process,
+    /// RTCP on the way.
+    pub rtcp: RtcpPolicy,
+}
+
+/// A copy of packets for recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tap {
+    /// Which recording.
+    pub id: TapId,
+    /// Where along the path.
+    pub point: TapPoint,
+}
+
+/// Names a recording to the writer behind the tap ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TapId(pub u64);
+
+/// Where a tap copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TapPoint {
+    /// As received from the flow's peer (decrypted).
+    Ingress,
+    /// As sent to the flow's peer (before encryption).
+    Egress,
+}
+
+/// RTCP that we generate for a flow's peer (`generate-RTCP`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RtcpReports {
+    /// Time between reports; each is sent up to one second later, at random.
+    pub interval: Duration,
+    /// CNAME in SDES.
+    pub cname: Arc<str>,
+    /// Clock rate in Hz by payload type of what this flow's peer receives, for SR timestamps and jitter.
+    pub clock_rates: Vec<(u8, u32)>,
+    /// Media identification for SDES (RFC 8843 §15), if any.
+    pub mid: Option<Arc<str>>,
+}
+
+/// What to do with the packets of one flow: those that arrive at its sockets (its peer sends them), and those other
+/// flows send to its peer.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The flow.
+    pub flow: FlowId,
+    /// Its sockets; packets are accepted on all, sent from the first (or from the one the peer was settled on).
+    pub sockets: Vec<LocalSocket>,
+    /// What its packets are.
+    pub framing: Framing,
+    /// Which part of the media it is.
+    pub component: Component,
+    /// Where the peer is, by signalling; `None` on hold (0.0.0.0) or before the answer.
+    pub peer: Option<SocketAddr>,
+    /// The signalled peer is an address we never send to: everything to it is dropped and counted.
+    pub peer_forbidden: bool,
+    /// Who may send, and what that teaches.
+    pub source: SourcePolicy,
+    /// Direction and blocking.
+    pub media: MediaState,
+    /// Where RTP (or opaque) packets go.
+    pub sinks: Vec<Sink>,
+    /// Where RTCP packets go: those of an RTCP flow, or those that arrive muxed.
+    pub rtcp_sinks: Vec<Sink>,
+    /// The sibling that accounts for RTCP which arrives at this flow although it is not muxed.
+    pub rtcp_flow: Option<FlowId>,
+    /// RTCP that we send to the peer ourselves.
+    pub reports: Option<RtcpReports>,
+    /// Copies for recording.
+    pub taps: Vec<Tap>,
+    /// STUN is expected here (ICE): hand it to control. Without it, STUN is forwarded like media if `Opaque`, else
+    /// dropped.
+    pub punt_stun: bool,
+    /// Send a dummy RTP packet (payload type 127) each second until the peer was heard.
+    pub pierce_nat: bool,
+    /// Send nothing until the peer was heard.
+    pub nat_wait: bool,
+    /// IP TOS or traffic class of what is sent.
+    pub tos: u8,
+    /// Clock rate in Hz by payload type, for jitter; unknown ones count as 8000.
+    pub clock_rates: Vec<(u8, u32)>,
+    /// Shared with the control side; the worker is the only writer.
+    pub stats: Arc<FlowStats>,
+}

@@ -1,0 +1,2 @@
+//! SDP: bytes to a tree that keeps everything, and back.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The `patchbay` daemon.
+fn main() {}
