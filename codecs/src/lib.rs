@@ -1,2 +1,10 @@
-//! Codec registry and codecs: names, clock rates, static payload types, fmtp comparison, G.711.
+//! Codecs: PCM in, PCM out. So far the registry (names, clock rates, static payload types, fmtp comparison) and G.711.
+//!
+//! Deliberately absent: RTP, timing, and the choice of a codec, which is `call`'s.
 #![forbid(unsafe_code)]
+
+mod registry;
+mod spec;
+
+pub use registry::{CODECS, CodecDef, FmtpRule, Kind, lookup, static_payload_type, static_payload_type_of};
+pub use spec::{CodecSpec, Format};

@@ -1,2 +1,24 @@
 //! SDP: bytes to a tree that keeps everything, and back.
+//!
+//! `Sdp::parse` is tolerant where the field is wrong and the meaning clear; what it keeps, it keeps as bytes
+//! ([`Text`]). Attributes are held both as received and as what they mean ([`Value`]); which of them the relay
+//! consumes is a table ([`Treatment`]). Deliberately absent: offer/answer rules and everything that needs a call.
 #![forbid(unsafe_code)]
+
+mod attribute;
+mod error;
+pub mod limits;
+mod media;
+mod protocol;
+mod session;
+mod text;
+
+pub use attribute::{
+    Attribute, Candidate, CandidateType, Crypto, Direction, Extmap, Fingerprint, Fmtp, Group, Mki,
+    RemoteCandidate, Rtcp, RtcpFb, Rtpmap, Setup, Ssrc, T38, T38Field, Treatment, Value,
+};
+pub use error::Error;
+pub use media::{Media, MediaKind};
+pub use protocol::Protocol;
+pub use session::{Address, Bandwidth, Connection, DroppedLine, Origin, Sdp, Session, addr_type};
+pub use text::Text;

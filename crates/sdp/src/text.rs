@@ -1,0 +1,152 @@
+//! A shared slice of the bytes that were received.
+//!
+//! SDP is UTF-8 by RFC 8866 §5 and Latin-1 in the field, so text is kept as bytes and printed as it came. All pieces
+//! of one body share one buffer: parsing allocates it once, and clones count references. The price is that a piece
+//! keeps its whole body alive; bodies are bounded (`limits::BODY_BYTES_MAX`).
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::{Deref, Range};
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Immutable bytes that are mostly ASCII. Compares, orders and hashes by content; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Text {
+    buf: Arc<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl Text {
+    /// A text of its own that holds a copy of `bytes`.
+    pub fn new(bytes: impl AsRef<[u8]>) -> Self {
+        let buf: Arc<[u8]> = Arc::from(bytes.as_ref());
+        Self {
+            end: buf.len(),
+            start: 0,
+            buf,
+        }
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.buf.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The text, if it is UTF-8.
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(self.as_bytes()).ok()
+    }
+
+    /// The text for people and for protocols that demand UTF-8: what is not UTF-8 is read as Latin-1.
+    pub fn to_display(&self) -> String {
+        self.to_string()
+    }
+
+    /// Whether this is `other`, letter case aside.
+    pub fn is(&self, other: &str) -> bool {
+        self.as_bytes().eq_ignore_ascii_case(other.as_bytes())
+    }
+
+    /// Reads a number or another thing with a `FromStr`; `None` if it is not exactly one.
+    pub fn parse<T: FromStr>(&self) -> Option<T> {
+        self.as_str()?.parse().ok()
+    }
+
+    /// The part at `range` of this text; empty if it reaches beyond the end.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        if range.start > range.end || range.end > self.len() {
+            return Self::default();
+        }
+        Self {
+            buf: self.buf.clone(),
+            start: self.start + range.start,
+            end: self.start + range.end,
+        }
+    }
+}
+
+impl Deref for Text {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_str() {
+            Some(s) => f.pad(s),
+            None => self.iter().try_for_each(|&b| write!(f, "{}", char::from(b))),
+        }
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.as_bytes().escape_ascii())
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl From<&str> for Text {
+    fn from(s: &str) -> Self {
+        Self::new(s)
+    }
+}
+
+impl From<String> for Text {
+    fn from(s: String) -> Self {
+        Self::new(s)
+    }
+}
+
+impl From<&[u8]> for Text {
+    fn from(b: &[u8]) -> Self {
+        Self::new(b)
+    }
+}
