@@ -1,3 +1,7 @@
 //! The daemon's parts. `main.rs` only starts them; they are a library so that integration tests reach them.
 
+pub mod clock;
 pub mod config;
+pub mod datapath;
+pub mod limits;
+pub mod sys;

@@ -1,0 +1,52 @@
+//! Bounds of every queue and table of the daemon's shell, each with its unit.
+//!
+//! Whatever is refused because of one of these is counted where it is refused.
+
+/// Sockets whose datagrams one batch may hold, and so the most packets between two looks at the command queue.
+pub const BATCH_PACKETS: usize = 256;
+
+/// Datagrams taken from one socket before the next one gets its turn.
+pub const RECV_PER_SOCKET: usize = 32;
+
+/// Largest datagram in bytes (UDP cannot carry more).
+pub const DATAGRAM_BYTES: usize = 65_535;
+
+/// Sockets reported by one `epoll_wait`.
+pub const EPOLL_EVENTS: usize = 256;
+
+/// Commands waiting for one worker. A full queue delays the reply and never drops a plan.
+pub const WORKER_COMMANDS: usize = 4096;
+
+/// Events waiting for one control shard. They are hints: what does not fit is repaired by the next pull of state.
+pub const SHARD_EVENTS: usize = 8192;
+
+/// Jobs (ng commands, CLI requests) waiting for one control shard; a full queue answers with an error.
+pub const SHARD_JOBS: usize = 4096;
+
+/// Receive buffer of a media socket in bytes: holds 150 ms of a fat video stream at about 4 kB of kernel memory a
+/// packet, so that a pause of the process loses nothing.
+pub const MEDIA_RCVBUF_BYTES: usize = 1 << 20;
+
+/// Receive buffer of a control socket in bytes: proxies that retransmit do not find it full.
+pub const CONTROL_RCVBUF_BYTES: usize = 4 << 20;
+
+/// Connections at once on each of the ng-TCP, CLI and HTTP listeners.
+pub const CONNECTIONS: usize = 256;
+
+/// Unparsed bytes one ng-TCP connection may hold: one whole message.
+pub const TCP_MESSAGE_BYTES: usize = 1 << 20;
+
+/// Notifications waiting for one ng-TCP client; a client that reads slower loses the newest.
+pub const NOTIFICATIONS: usize = 64;
+
+/// Bytes of one CLI line.
+pub const CLI_LINE_BYTES: usize = 1024;
+
+/// Bytes of one HTTP request body.
+pub const HTTP_BODY_BYTES: usize = 1 << 20;
+
+/// Announcements of timed-out calls waiting for the XMLRPC thread.
+pub const XMLRPC_QUEUE: usize = 1024;
+
+/// Tapped packets waiting for the recording writer.
+pub const RECORD_RING: usize = 16_384;
