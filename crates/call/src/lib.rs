@@ -1,6 +1,6 @@
 //! The session model: what an ng command means for a call, and the compiler that turns a call into plans.
 //!
-//! A `Call` has parties (monologues, one per SIP tag), each with its media (one per `m=` line), each with its
+//! A [`Call`] has parties (monologues, one per SIP tag), each with its media (one per `m=` line), each with its
 //! streams (RTP, RTCP). Subscriptions between media decide who hears whom. Commands change that model, `rewrite`
 //! prints SDP from it, `compile` turns it into a [`plan::PlanSet`].
 //!
@@ -8,11 +8,13 @@
 //! (they belong to `relay`, which this crate does not know).
 #![forbid(unsafe_code)]
 
+mod call;
 mod config;
 mod env;
 mod interfaces;
 mod output;
 
+pub use call::{Call, SdpReply};
 pub use config::{Config, MediaPolicy, Mos, MosFormula, RecordingConfig, SsrcReporting, Timeouts};
 pub use env::{Env, LocalSockets, PortError, PortRequest, Ports};
 pub use interfaces::{AddressId, Family, Interfaces, LocalAddress, LogicalInterface, PortRange};
