@@ -1,12 +1,11 @@
 //! The configuration as the daemon uses it: values that cannot be wrong any more.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// What the command line asks for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Action {
     /// Run with this configuration.
     Run(Box<Config>),
@@ -19,16 +18,13 @@ pub enum Action {
 }
 
 /// All that was configured.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Config {
-    /// Local addresses for media in the order given, at least one. Several may have one name; the name of the first is
-    /// the default interface.
-    pub interfaces: Vec<InterfaceAddress>,
-    /// `(alias, name)`: other names for interfaces; the name exists.
-    pub aliases: Vec<(String, String)>,
+    /// What calls consult. Its `instance_id` is not configured: whoever starts calls draws one.
+    pub call: call::Config,
     /// Bind only the first address of an interface that has a free port, not all (`--save-interface-ports`).
     pub save_interface_ports: bool,
-    /// Control listeners; at least one of ng over UDP, TCP or HTTP.
+    /// Control listeners; at least one that takes ng commands.
     pub listen: Listeners,
     /// Stay in the foreground (`-f`).
     pub foreground: bool,
@@ -38,71 +34,23 @@ pub struct Config {
     pub num_threads: Option<usize>,
     /// What is logged and where to.
     pub log: LogSettings,
-    /// IP TOS or traffic class of media, 0 to leave it alone.
-    pub tos: u8,
-    /// The same for ng replies.
+    /// IP TOS or traffic class of ng replies, 0 to leave it alone.
     pub control_tos: u8,
-    /// How long calls live.
-    pub timeouts: Timeouts,
     /// When new calls are refused.
     pub limits: LimitSettings,
-    /// How a peer's real address is learned, unless a call says otherwise.
-    pub endpoint_learning: EndpointLearning,
-    /// Trust the address that SIP came from over the one in SDP, unless a call says otherwise.
-    pub sip_source: bool,
-    /// Treat every media as `strict-source` unless a call says otherwise.
-    pub strict_source_default: bool,
-    /// Destinations allowed although they are loopback, link-local, multicast or broadcast.
-    pub media_address_allow: Vec<Cidr>,
     /// What happens to SRTP whose keys pass through.
     pub srtp_passthrough: SrtpPassthrough,
     /// Signalling templates: name to a string of `rtpp-flags` syntax. `default` applies to every command, the name of a
     /// command to that one.
     pub templates: BTreeMap<String, String>,
-    /// How we name ourselves in SDP, STUN and DTLS.
-    pub software_id: String,
-    /// Recording to files.
-    pub recording: RecordingSettings,
+    /// Packet framing of pcap files.
+    pub record_format: RecordFormat,
     /// Where the end of a call by timeout is announced.
     pub timeout_notice: Option<TimeoutNotice>,
     /// Which fast paths may be used.
     pub offload: Offload,
-    /// Time between RTCP reports that we generate.
-    pub rtcp_interval: Duration,
-    /// How MOS is computed.
-    pub mos: (MosMode, MosFormula),
-    /// Which per-SSRC statistics `query` and `delete` report.
-    pub ssrc_reporting: SsrcReporting,
-    /// Measure plain RTP streams too, not only those we decode (`--measure-rtp`).
-    pub measure_rtp: bool,
-    /// Refuse SDP that does not parse to the last line.
-    pub reject_invalid_sdp: bool,
     /// What the operator should hear at start: options without effect, listeners open to the world.
     pub warnings: Vec<String>,
-}
-
-/// One local address of a logical interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InterfaceAddress {
-    /// The logical interface it belongs to; `BASE:SUFFIX` takes part in the round robin of `BASE`.
-    pub name: String,
-    /// Where sockets are bound.
-    pub local: IpAddr,
-    /// What SDP says; equals `local` unless configured.
-    pub advertised: IpAddr,
-    /// Ports for media.
-    pub ports: PortRange,
-    /// Ports in that range that are not used: configured ones and those of our own listeners. Sorted, unique.
-    pub excluded: Vec<u16>,
-}
-
-/// UDP ports, both ends included; `min <= max`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortRange {
-    /// Lowest.
-    pub min: u16,
-    /// Highest.
-    pub max: u16,
 }
 
 /// The control listeners by protocol.
@@ -187,21 +135,6 @@ pub struct LogSettings {
     pub mark: (String, String),
 }
 
-/// How long calls live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Without packets.
-    pub rtp: Duration,
-    /// Without packets while on hold or muted.
-    pub silent: Duration,
-    /// Since its creation, whatever happens; `None`: unlimited.
-    pub total: Option<Duration>,
-    /// With an offer and no answer.
-    pub offer: Duration,
-    /// Between `delete` and release.
-    pub delete_delay: Duration,
-}
-
 /// When new calls are refused; `None`: no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LimitSettings {
@@ -215,37 +148,6 @@ pub struct LimitSettings {
     pub bandwidth_bytes: Option<u64>,
 }
 
-/// How a peer's real address is learned.
-pub use plan::Learning as EndpointLearning;
-
-/// An address range, `2001:db8::/32`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cidr {
-    /// Any address in it.
-    pub addr: IpAddr,
-    /// Number of leading bits that count, at most 32 or 128.
-    pub prefix: u8,
-}
-
-impl Cidr {
-    /// Whether `addr` lies in it. IPv4 addresses mapped into IPv6 count as IPv4.
-    pub fn contains(&self, addr: IpAddr) -> bool {
-        match (self.addr.to_canonical(), addr.to_canonical()) {
-            (IpAddr::V4(net), IpAddr::V4(a)) => {
-                let bits = u32::from(net) ^ u32::from(a);
-                bits.checked_shr(32 - u32::from(self.prefix.min(32))).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(net), IpAddr::V6(a)) => {
-                let bits = u128::from(net) ^ u128::from(a);
-                bits.checked_shr(128 - u32::from(self.prefix.min(128)))
-                    .unwrap_or(0)
-                    == 0
-            }
-            _ => false,
-        }
-    }
-}
-
 /// What happens to SRTP whose keys pass through us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SrtpPassthrough {
@@ -253,28 +155,6 @@ pub enum SrtpPassthrough {
     Verify,
     /// Forwarded without a look.
     Blind,
-}
-
-/// Recording to files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordingSettings {
-    /// Below it files are written; without it recording is off.
-    pub dir: Option<PathBuf>,
-    /// How.
-    pub method: RecordMethod,
-    /// Packet framing of pcap files.
-    pub format: RecordFormat,
-    /// Record what is sent instead of what is received.
-    pub egress: bool,
-    /// Record both.
-    pub both: bool,
-}
-
-/// How calls are recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordMethod {
-    /// One pcap file per call.
-    Pcap,
 }
 
 /// Packet framing of pcap files.
@@ -289,7 +169,7 @@ pub enum RecordFormat {
 /// Where the end of a call by timeout is announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeoutNotice {
-    /// `http://HOST:PORT/PATH`; `%%` in the host stands for the controller's address.
+    /// `http://HOST:PORT/PATH`; `%%` in it stands for the controller's address.
     pub url: String,
     /// Which request.
     pub format: XmlrpcFormat,
@@ -321,37 +201,4 @@ pub enum Offload {
     AfXdp,
     /// Sockets only.
     Off,
-}
-
-/// What MOS takes into account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MosMode {
-    /// Conversational quality: with the round-trip time.
-    Cq,
-    /// Listening quality: without it.
-    Lq,
-}
-
-/// The formula for MOS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MosFormula {
-    /// ITU-T G.107, simplified.
-    G107,
-    /// ITU-T G.107.2 for full-band codecs.
-    G107_2,
-    /// The one of old releases.
-    Legacy,
-}
-
-/// Where `query` and `delete` report what is known of each SSRC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SsrcReporting {
-    /// In the streams and at the top of the reply.
-    Full,
-    /// In the streams.
-    Inline,
-    /// At the top of the reply.
-    Global,
-    /// Nowhere.
-    None,
 }

@@ -1,0 +1,27 @@
+//! Options that rtpengine does not have.
+
+use super::{Opt, choice, flag, list};
+
+pub(super) const OPTIONS: &[Opt] = &[
+    choice(
+        "offload",
+        &["auto", "native", "tc", "generic", "afxdp", "off"],
+        "Which fast path may forward packets; wins over table. So far there are only sockets.",
+    ),
+    choice(
+        "srtp-passthrough",
+        &["verify", "blind"],
+        "Authenticate SRTP also where its keys pass through, or forward it without a look.",
+    )
+    .default("verify")
+    .later(),
+    list(
+        "media-address-allow",
+        "ADDRESS/BITS",
+        "Send media to these loopback, link-local, multicast or broadcast addresses, which is refused otherwise.",
+    ),
+    flag(
+        "strict-source-default",
+        "Treat every call as if it had the flag strict-source.",
+    ),
+];
