@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::{CallKey, FlowId, SocketId, TapId, TapPoint, Time};
+use crate::{CallKey, FlowId, SocketId, Time};
 
 /// A report from the packet side. Level-triggered: one that finds the queue full is sent again later, so losing one
 /// loses nothing. Released sockets are the exception: they are never lost, because the worker keeps them until told.
@@ -66,21 +66,6 @@ pub enum Event {
         call: CallKey,
         /// The flow.
         flow: FlowId,
-    },
-    /// A tapped packet, on its way to the recording ring; not part of the event queue proper.
-    Tapped {
-        /// Which recording.
-        tap: TapId,
-        /// Where along the path.
-        point: TapPoint,
-        /// When.
-        at: Time,
-        /// Source of the packet.
-        from: SocketAddr,
-        /// Destination of the packet.
-        to: SocketAddr,
-        /// UDP payload.
-        bytes: Box<[u8]>,
     },
 }
 

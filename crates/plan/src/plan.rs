@@ -41,6 +41,9 @@ pub struct LocalSocket {
 pub enum Framing {
     /// RTP and RTCP.
     Rtp,
+    /// RTP and RTCP that the parties protect between themselves and whose keys we do not use: headers are read,
+    /// nothing behind them is (no reception events, no feedback or header-extension filter).
+    Srtp,
     /// T.38 over UDPTL.
     Udptl,
     /// Anything: forwarded without a look inside.
@@ -105,6 +108,9 @@ pub struct ExtMap {
     pub ids: Vec<(u8, u8)>,
     /// What happens to an id that is not in `ids`: kept if true, removed otherwise.
     pub keep_unknown: bool,
+    /// The receiver takes the two-byte form: it said `extmap-allow-mixed`, or an id above 14 was negotiated with it.
+    /// Otherwise elements that only fit that form are removed.
+    pub two_byte: bool,
 }
 
 /// What happens to RTCP on its way to a sink.
@@ -161,7 +167,8 @@ pub enum TapPoint {
     Egress,
 }
 
-/// RTCP that we generate for a flow's peer (`generate-RTCP`).
+/// RTCP that we generate for a flow's peer (`generate-RTCP`). Stands in the plan of the flow that carries the RTP;
+/// it leaves by that plan's `rtcp_flow`, or by the flow itself if there is none (rtcp-mux).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtcpReports {
     /// Time between reports; each is sent up to one second later, at random.
@@ -198,7 +205,8 @@ pub struct Plan {
     pub sinks: Vec<Sink>,
     /// Where RTCP packets go: those of an RTCP flow, or those that arrive muxed.
     pub rtcp_sinks: Vec<Sink>,
-    /// The sibling that accounts for RTCP which arrives at this flow although it is not muxed.
+    /// The sibling that carries this media's RTCP if it is not muxed. It accounts for RTCP which arrives here all the
+    /// same, and the sources known here vouch for those of RTCP there.
     pub rtcp_flow: Option<FlowId>,
     /// RTCP that we send to the peer ourselves.
     pub reports: Option<RtcpReports>,

@@ -48,6 +48,8 @@ drop_reasons! {
     Blocked = "blocked",
     /// RTCP that nothing was left of after filtering, or that we generate ourselves.
     RtcpConsumed = "rtcp-consumed",
+    /// Its payload type passes to no sink.
+    PayloadType = "payload-type",
     /// STUN or DTLS on a flow that does not expect any.
     Unexpected = "unexpected",
     /// The punt queue to the control side was full.

@@ -1,0 +1,246 @@
+//! What goes in and what comes out: packets in buffers of the caller, and instructions to send.
+//!
+//! A packet that is forwarded unchanged is never copied: the instruction points into the batch it arrived in. Only
+//! what is made or changed per destination lies in the outbox's scratch memory. Nothing here grows after `new`.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use plan::SocketId;
+
+use crate::limits;
+
+/// One received datagram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) socket: SocketId,
+    pub(crate) source: SocketAddr,
+    start: usize,
+    len: usize,
+}
+
+impl Arrival {
+    pub(crate) const fn range(&self) -> Range<usize> {
+        self.start..self.start + self.len
+    }
+}
+
+/// Received datagrams on their way into [`Relay::receive`](crate::Relay::receive).
+///
+/// The caller receives into [`spare`](Self::spare), says what came with [`push`](Self::push), hands the batch over
+/// until it is done, and clears it.
+#[derive(Debug)]
+pub struct Batch {
+    memory: Box<[u8]>,
+    buffer_len: usize,
+    arrivals: Vec<Arrival>,
+    capacity: usize,
+    done: usize,
+}
+
+impl Batch {
+    /// Room for `packets` datagrams of up to `buffer_len` bytes each. Both are at least 1.
+    pub fn new(packets: usize, buffer_len: usize) -> Self {
+        let (capacity, buffer_len) = (packets.max(1), buffer_len.max(1));
+        Self {
+            memory: vec![0; capacity * buffer_len].into_boxed_slice(),
+            buffer_len,
+            arrivals: Vec::with_capacity(capacity),
+            capacity,
+            done: 0,
+        }
+    }
+
+    /// The buffer of the next datagram; `None` if the batch is full.
+    pub fn spare(&mut self) -> Option<&mut [u8]> {
+        self.spares().next()
+    }
+
+    /// The buffers of the next datagrams, in the order in which they have to be pushed.
+    pub fn spares(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        let used = self.arrivals.len() * self.buffer_len;
+        self.memory[used..].chunks_exact_mut(self.buffer_len)
+    }
+
+    /// Takes the next spare buffer into the batch: its first `len` bytes arrived at `socket` from `source`. A batch
+    /// that is full stays as it is.
+    pub fn push(&mut self, socket: SocketId, source: SocketAddr, len: usize) {
+        if self.is_full() {
+            return;
+        }
+        let start = self.arrivals.len() * self.buffer_len;
+        self.arrivals.push(Arrival {
+            socket,
+            source,
+            start,
+            len: len.min(self.buffer_len),
+        });
+    }
+
+    /// Copies a datagram into the batch; cuts it off at the buffer's end. For tests and generators.
+    pub fn push_bytes(&mut self, socket: SocketId, source: SocketAddr, bytes: &[u8]) {
+        if let Some(spare) = self.spare() {
+            let len = bytes.len().min(spare.len());
+            spare[..len].copy_from_slice(&bytes[..len]);
+            self.push(socket, source, len);
+        }
+    }
+
+    /// Forgets all datagrams.
+    pub fn clear(&mut self) {
+        self.arrivals.clear();
+        self.done = 0;
+    }
+
+    /// Datagrams in it.
+    pub const fn len(&self) -> usize {
+        self.arrivals.len()
+    }
+
+    /// No datagram is in it.
+    pub const fn is_empty(&self) -> bool {
+        self.arrivals.is_empty()
+    }
+
+    /// No spare buffer is left.
+    pub const fn is_full(&self) -> bool {
+        self.arrivals.len() == self.capacity
+    }
+
+    /// The next datagram that was not yet handled.
+    pub(crate) fn head(&self) -> Option<Arrival> {
+        self.arrivals.get(self.done).copied()
+    }
+
+    /// The head was handled.
+    pub(crate) const fn advance(&mut self) {
+        self.done += 1;
+    }
+
+    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        self.memory.get(range).unwrap_or_default()
+    }
+}
+
+/// Where the bytes of a [`Transmit`] lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    Batch,
+    Scratch,
+}
+
+/// One instruction to send a datagram. Valid until the batch or the outbox is cleared.
+#[derive(Clone, Copy, Debug)]
+pub struct Transmit {
+    /// Leaves by this socket.
+    pub socket: SocketId,
+    /// To this address.
+    pub dest: SocketAddr,
+    /// With this IP TOS or traffic class.
+    pub tos: u8,
+    memory: Memory,
+    start: usize,
+    len: usize,
+    /// Slot of the flow whose peer this goes to.
+    pub(crate) flow: u32,
+}
+
+/// What the relay wants sent.
+#[derive(Debug)]
+pub struct Outbox {
+    transmits: Vec<Transmit>,
+    capacity: usize,
+    scratch: Box<[u8]>,
+    scratch_used: usize,
+}
+
+impl Outbox {
+    /// Room for `datagrams` instructions (at least what one packet can cause) and for `scratch_len` bytes of packets
+    /// made or changed (at least what one packet can cause).
+    pub fn new(datagrams: usize, scratch_len: usize) -> Self {
+        let capacity = datagrams.max(limits::SINKS_PER_FLOW_MAX);
+        let scratch_len = scratch_len.max(limits::SINKS_PER_FLOW_MAX * limits::PACKET_BYTES_MAX);
+        Self {
+            transmits: Vec::with_capacity(capacity),
+            capacity,
+            scratch: vec![0; scratch_len].into_boxed_slice(),
+            scratch_used: 0,
+        }
+    }
+
+    /// The instructions, in order.
+    pub fn transmits(&self) -> &[Transmit] {
+        &self.transmits
+    }
+
+    /// The bytes of one instruction; `batch` is the one that was last handed over.
+    pub fn bytes<'a>(&'a self, batch: &'a Batch, transmit: &Transmit) -> &'a [u8] {
+        let range = transmit.start..transmit.start + transmit.len;
+        match transmit.memory {
+            Memory::Batch => batch.bytes(range),
+            Memory::Scratch => self.scratch.get(range).unwrap_or_default(),
+        }
+    }
+
+    /// Everything was sent.
+    pub fn clear(&mut self) {
+        self.transmits.clear();
+        self.scratch_used = 0;
+    }
+
+    /// Nothing is to be sent.
+    pub const fn is_empty(&self) -> bool {
+        self.transmits.is_empty()
+    }
+
+    /// `datagrams` more, `scratched` of them made or changed with up to `len` bytes each, would fit.
+    pub(crate) const fn has_room(&self, datagrams: usize, scratched: usize, len: usize) -> bool {
+        self.capacity - self.transmits.len() >= datagrams
+            && self.scratch.len() - self.scratch_used >= scratched * len
+    }
+
+    /// Unused scratch memory, to be taken by [`send_scratch`](Self::send_scratch).
+    pub(crate) fn scratch(&mut self) -> &mut [u8] {
+        self.scratch.get_mut(self.scratch_used..).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn send_batch(&mut self, to: Target, range: &Range<usize>) {
+        self.push(to, Memory::Batch, range.start, range.len());
+    }
+
+    /// Sends the first `len` bytes of [`scratch`](Self::scratch).
+    pub(crate) fn send_scratch(&mut self, to: Target, len: usize) {
+        self.push(to, Memory::Scratch, self.scratch_used, len);
+        self.scratch_used = (self.scratch_used + len).min(self.scratch.len());
+    }
+
+    #[inline]
+    fn push(&mut self, to: Target, memory: Memory, start: usize, len: usize) {
+        debug_assert!(self.transmits.len() < self.capacity, "room was checked before");
+        let Target {
+            socket,
+            dest,
+            tos,
+            flow,
+        } = to;
+        self.transmits.push(Transmit {
+            socket,
+            dest,
+            tos,
+            memory,
+            start,
+            len,
+            flow,
+        });
+    }
+}
+
+/// Where something goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    pub(crate) socket: SocketId,
+    pub(crate) dest: SocketAddr,
+    pub(crate) tos: u8,
+    pub(crate) flow: u32,
+}

@@ -1,0 +1,163 @@
+//! Which flow a socket belongs to, and where each flow lives: resolved once, when plans are applied, so that the packet
+//! path does no hashing.
+
+use std::collections::BTreeMap;
+
+use plan::{CallKey, FlowId, Plan, PlanSet, SocketId, Time};
+use slab::Slab;
+
+use crate::flow::{Flow, SinkSlot};
+use crate::limits;
+
+/// A flow's place in the slab; stays while the flow lives.
+pub(crate) type Slot = u32;
+
+/// Owner of one socket id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketOwner {
+    /// The flow.
+    pub(crate) slot: Slot,
+    /// Which of the flow's sockets.
+    pub(crate) local: u8,
+}
+
+/// All flows of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) flows: Slab<Flow>,
+    sockets: Vec<Option<SocketOwner>>,
+    calls: BTreeMap<CallKey, Vec<(FlowId, Slot)>>,
+    /// Sockets that no plan names any more, until drained.
+    pub(crate) released: Vec<SocketId>,
+    /// Flows, sinks and sockets beyond a limit, so far.
+    pub(crate) refused: u64,
+}
+
+impl Table {
+    /// Owner of a socket.
+    #[inline]
+    pub(crate) fn owner(&self, socket: SocketId) -> Option<SocketOwner> {
+        *self.sockets.get(socket.0 as usize)?
+    }
+
+    /// Calls `f` for each flow of a call.
+    pub(crate) fn slots_of(&self, call: CallKey) -> &[(FlowId, Slot)] {
+        self.calls.get(&call).map_or(&[], Vec::as_slice)
+    }
+
+    /// Replaces a call's plans. Flows that stay keep their slot and what [`State::adopt`](crate::state::State::adopt)
+    /// lets survive.
+    pub(crate) fn install(&mut self, now: Time, set: PlanSet) {
+        let PlanSet { call, plans, .. } = set;
+        let old = self.calls.remove(&call).unwrap_or_default();
+        let before = self.sockets_of(&old);
+        for socket in &before {
+            self.set_owner(*socket, None);
+        }
+        let mut flows: Vec<(FlowId, Slot)> = Vec::with_capacity(plans.len());
+        for plan in plans {
+            if flows.len() == limits::FLOWS_PER_CALL_MAX || flows.iter().any(|(id, _)| *id == plan.flow) {
+                self.refused += 1;
+                continue;
+            }
+            let kept = old.iter().find(|(id, _)| *id == plan.flow).map(|(_, slot)| *slot);
+            flows.push((plan.flow, self.place(now, call, kept, plan)));
+        }
+        for (id, slot) in old {
+            if !flows.iter().any(|(kept, _)| *kept == id) {
+                self.flows.try_remove(slot as usize);
+            }
+        }
+        self.link(&flows);
+        let after = self.sockets_of(&flows);
+        self.released
+            .extend(before.into_iter().filter(|s| !after.contains(s)));
+        if !flows.is_empty() {
+            self.calls.insert(call, flows);
+        }
+    }
+
+    /// Ends a call.
+    pub(crate) fn remove(&mut self, call: CallKey) {
+        let flows = self.calls.remove(&call).unwrap_or_default();
+        for socket in self.sockets_of(&flows) {
+            self.set_owner(socket, None);
+            self.released.push(socket);
+        }
+        for (_, slot) in flows {
+            self.flows.try_remove(slot as usize);
+        }
+    }
+
+    fn place(&mut self, now: Time, call: CallKey, kept: Option<Slot>, plan: Plan) -> Slot {
+        match kept.and_then(|slot| Some((slot, self.flows.get_mut(slot as usize)?))) {
+            Some((slot, flow)) => {
+                flow.replan(now, plan);
+                slot
+            }
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "as many flows as there are sockets, about"
+            )]
+            None => self.flows.insert(Flow::new(now, call, plan)) as Slot,
+        }
+    }
+
+    /// Resolves what the plans of one call say of each other, and claims their sockets.
+    fn link(&mut self, flows: &[(FlowId, Slot)]) {
+        let find = |id: FlowId| flows.iter().find(|(flow, _)| *flow == id).map(|(_, slot)| *slot);
+        for &(_, slot) in flows {
+            let Some(flow) = self.flows.get_mut(slot as usize) else {
+                continue;
+            };
+            let resolve = |sinks: &[plan::Sink]| -> Vec<SinkSlot> {
+                let known = sinks
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(i, s)| Some(SinkSlot::new(i, find(s.to)?, s)));
+                known.take(limits::SINKS_PER_FLOW_MAX).collect()
+            };
+            flow.sinks = resolve(&flow.plan.sinks);
+            flow.rtcp_sinks = resolve(&flow.plan.rtcp_sinks);
+            let named = flow.plan.sinks.len() + flow.plan.rtcp_sinks.len();
+            let refused = named - flow.sinks.len() - flow.rtcp_sinks.len();
+            flow.rtcp_slot = flow.plan.rtcp_flow.and_then(find);
+            flow.rtp_slot = None;
+            let sockets: Vec<SocketId> = flow.plan.sockets.iter().map(|s| s.id).collect();
+            self.refused += refused as u64;
+            for (local, socket) in sockets.into_iter().enumerate() {
+                let owner = u8::try_from(local).ok().map(|local| SocketOwner { slot, local });
+                self.set_owner(socket, owner);
+            }
+        }
+        for &(_, slot) in flows {
+            let sibling = self.flows.get(slot as usize).and_then(|flow| flow.rtcp_slot);
+            if let Some(flow) = sibling.and_then(|s| self.flows.get_mut(s as usize)) {
+                flow.rtp_slot = Some(slot);
+            }
+        }
+    }
+
+    fn sockets_of(&self, flows: &[(FlowId, Slot)]) -> Vec<SocketId> {
+        let plans = flows
+            .iter()
+            .filter_map(|(_, slot)| self.flows.get(*slot as usize));
+        plans
+            .flat_map(|flow| flow.plan.sockets.iter().map(|s| s.id))
+            .collect()
+    }
+
+    fn set_owner(&mut self, socket: SocketId, owner: Option<SocketOwner>) {
+        let index = socket.0 as usize;
+        if index >= limits::SOCKET_IDS_MAX {
+            self.refused += u64::from(owner.is_some());
+            return;
+        }
+        if index >= self.sockets.len() {
+            self.sockets.resize(index + 1, None);
+        }
+        if let Some(entry) = self.sockets.get_mut(index) {
+            *entry = owner;
+        }
+    }
+}
