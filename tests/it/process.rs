@@ -1,0 +1,77 @@
+//! A program running on a host of the lab: what it writes goes to a file, and it never outlives its owner.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::lab::{Host, Lab};
+
+/// A running program.
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a program on a host; `name` names its log in the lab's folder.
+    pub(crate) fn start(lab: &Lab, host: &Host, name: &str, program: &str, args: &[&str]) -> Self {
+        let log = lab.folder().join(format!("{name}.log"));
+        let out = File::create(&log).unwrap();
+        let mut command: Command = host.command(program, args);
+        command.current_dir(lab.folder()).stdin(Stdio::null());
+        command.stdout(out.try_clone().unwrap()).stderr(out);
+        let child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+        Self {
+            name: name.into(),
+            child,
+            log,
+        }
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written so far.
+    pub(crate) fn said(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(&mut self, limit: Duration) -> ExitStatus {
+        let give_up = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                Instant::now() < give_up,
+                "{} did not end within {limit:?}:\n{}",
+                self.name,
+                self.said()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: i32) {
+        // SAFETY: the child has not been waited for, so that its id can't name another process.
+        unsafe { libc::kill(self.child.id() as i32, signal) };
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

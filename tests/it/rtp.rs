@@ -1,0 +1,159 @@
+//! Plain RTP parties on hosts of the lab, which count what arrives exactly.
+
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use crate::lab::{Host, wait_for};
+
+/// Bytes of a 20 ms packet of G.711.
+const PAYLOAD: [u8; 160] = [0xd5; 160];
+
+/// An RTP packet of payload type 8.
+pub(crate) fn packet(ssrc: u32, seq: u16) -> Vec<u8> {
+    let mut out = vec![0x80, 8];
+    out.extend(seq.to_be_bytes());
+    out.extend((u32::from(seq) * 160).to_be_bytes());
+    out.extend(ssrc.to_be_bytes());
+    out.extend(PAYLOAD);
+    out
+}
+
+/// One end of a call: a socket, and the RTP it sends and has received.
+pub(crate) struct Party {
+    pub(crate) socket: UdpSocket,
+    pub(crate) ssrc: u32,
+    next_seq: u16,
+    peer: Option<SocketAddr>,
+    heard: BTreeSet<(u32, u16)>,
+    duplicates: usize,
+    oddities: Vec<Vec<u8>>,
+}
+
+impl Party {
+    /// A party on `host` with its socket at `addr`.
+    pub(crate) fn new(host: &Host, addr: &str, ssrc: u32) -> Self {
+        let socket = host.udp(addr);
+        socket.set_nonblocking(true).unwrap();
+        let (heard, oddities) = (BTreeSet::new(), Vec::new());
+        Self {
+            socket,
+            ssrc,
+            next_seq: 1,
+            peer: None,
+            heard,
+            duplicates: 0,
+            oddities,
+        }
+    }
+
+    /// Sends to `relay` from now on.
+    pub(crate) fn call(&mut self, relay: SocketAddr) {
+        self.peer = Some(relay);
+    }
+
+    /// Sends the next packet of its stream and returns the packet's sequence number.
+    pub(crate) fn send(&mut self) -> u16 {
+        let seq = self.next_seq;
+        self.next_seq = self.next_seq.wrapping_add(1);
+        let peer = self.peer.expect("a party that knows where to send");
+        self.socket.send_to(&packet(self.ssrc, seq), peer).unwrap();
+        seq
+    }
+
+    /// Takes in all that has arrived.
+    pub(crate) fn listen(&mut self) {
+        let mut buffer = [0; 2048];
+        while let Ok(len) = self.socket.recv(&mut buffer) {
+            let bytes = &buffer[..len];
+            if len == 12 + PAYLOAD.len() && bytes[..2] == [0x80, 8] && bytes[12..] == PAYLOAD {
+                let seq = u16::from_be_bytes([bytes[2], bytes[3]]);
+                let ssrc = u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
+                if !self.heard.insert((ssrc, seq)) {
+                    self.duplicates += 1;
+                }
+            } else {
+                self.oddities.push(bytes.into());
+            }
+        }
+    }
+
+    /// Whether it has heard this packet.
+    pub(crate) fn has(&mut self, ssrc: u32, seq: u16) -> bool {
+        self.listen();
+        self.heard.contains(&(ssrc, seq))
+    }
+
+    /// How many different packets of `ssrc` it has heard.
+    pub(crate) fn count(&mut self, ssrc: u32) -> usize {
+        self.listen();
+        self.heard.range((ssrc, 0)..=(ssrc, u16::MAX)).count()
+    }
+
+    /// Everything it has heard that is not from `ssrc`, or is no packet of ours.
+    pub(crate) fn strange(&mut self, ssrc: u32) -> usize {
+        self.listen();
+        self.heard.iter().filter(|(from, _)| *from != ssrc).count() + self.oddities.len()
+    }
+
+    /// Packets that arrived more than once.
+    pub(crate) fn duplicates(&self) -> usize {
+        self.duplicates
+    }
+
+    /// Forgets what it has heard.
+    pub(crate) fn forget(&mut self) {
+        self.listen();
+        self.heard.clear();
+        self.oddities.clear();
+        self.duplicates = 0;
+    }
+}
+
+/// Both send until each has heard the other: from then on the relay and every NAT know them.
+pub(crate) fn meet(a: &mut Party, b: &mut Party) {
+    let (ours, theirs) = (a.ssrc, b.ssrc);
+    wait_for("both parties to hear each other", Duration::from_secs(10), || {
+        a.send();
+        b.send();
+        a.count(theirs) > 0 && b.count(ours) > 0
+    });
+}
+
+/// Each sends `count` packets, all of which the other must get, once and unchanged, and nothing else besides.
+pub(crate) fn talk(a: &mut Party, b: &mut Party, count: usize) {
+    a.forget();
+    b.forget();
+    let mut sent: [Vec<u16>; 2] = Default::default();
+    for _ in 0..count {
+        sent[0].push(a.send());
+        sent[1].push(b.send());
+        a.listen();
+        b.listen();
+        pace();
+    }
+    let limit = Instant::now() + Duration::from_secs(3);
+    loop {
+        let lost_at_b = sent[0].iter().filter(|seq| !b.has(a.ssrc, **seq)).count();
+        let lost_at_a = sent[1].iter().filter(|seq| !a.has(b.ssrc, **seq)).count();
+        if (lost_at_a, lost_at_b) == (0, 0) {
+            break;
+        }
+        assert!(
+            Instant::now() < limit,
+            "of {count} packets each way {lost_at_b} and {lost_at_a} were lost"
+        );
+        pace();
+    }
+    assert_eq!((a.duplicates(), b.duplicates()), (0, 0), "packets arrived twice");
+    assert_eq!(
+        (a.strange(b.ssrc), b.strange(a.ssrc)),
+        (0, 0),
+        "packets of nobody's arrived"
+    );
+}
+
+/// The pause between packets of a stream: real ones come each 20 ms, the tests' each 4.
+pub(crate) fn pace() {
+    std::thread::sleep(Duration::from_millis(4));
+}
