@@ -4,4 +4,6 @@ pub mod clock;
 pub mod config;
 pub mod datapath;
 pub mod limits;
+pub mod record;
+pub mod report;
 pub mod sys;

@@ -2,14 +2,33 @@
 //!
 //! Whatever is refused because of one of these is counted where it is refused.
 
+use std::time::Duration;
+
 /// Sockets whose datagrams one batch may hold, and so the most packets between two looks at the command queue.
 pub const BATCH_PACKETS: usize = 256;
 
 /// Datagrams taken from one socket before the next one gets its turn.
 pub const RECV_PER_SOCKET: usize = 32;
 
-/// Largest datagram in bytes (UDP cannot carry more).
-pub const DATAGRAM_BYTES: usize = 65_535;
+/// Packets given to the kernel in one call.
+pub const SEND_PER_SOCKET: usize = 32;
+
+/// Bytes of one receive buffer: any UDP datagram fits. Not a power of two, so that the beginnings of neighbouring
+/// buffers do not compete for the same cache lines; memory that no packet touches costs nothing.
+pub const DATAGRAM_BYTES: usize = 65_536 + 5 * 64;
+
+/// Pause before a wait for packets if the last wait ended less than twice this ago: the longest that a packet is held
+/// back for company.
+pub const MODERATION: Duration = Duration::from_micros(200);
+
+/// Bytes for packets that a turn changes or makes.
+pub const SCRATCH_BYTES: usize = 1 << 20;
+
+/// Packets that one turn sends before it lets the next ones in.
+pub const OUTBOX_PACKETS: usize = 1024;
+
+/// Commands that a worker applies before it looks at packets again.
+pub const COMMANDS_PER_TURN: usize = 64;
 
 /// Sockets reported by one `epoll_wait`.
 pub const EPOLL_EVENTS: usize = 256;

@@ -37,6 +37,14 @@ impl Epoll {
         check(rc).map(drop)
     }
 
+    /// Stops reporting `fd`.
+    pub fn remove(&self, fd: RawFd) -> io::Result<()> {
+        // SAFETY: the kernel ignores the event for this operation; a stale `fd` is an error, not undefined.
+        let rc =
+            unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_DEL, fd, std::ptr::null_mut()) };
+        check(rc).map(drop)
+    }
+
     /// Waits until something is ready, at most `timeout`; `None` = for ever. Being interrupted is nothing ready.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         // Rounded up: waking too early would only mean another, useless turn.

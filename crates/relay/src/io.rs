@@ -92,6 +92,11 @@ impl Batch {
         self.done = 0;
     }
 
+    /// Passes over the next datagram that was not yet handled: handling it failed.
+    pub const fn skip(&mut self) {
+        self.done += 1;
+    }
+
     /// Datagrams in it.
     pub const fn len(&self) -> usize {
         self.arrivals.len()

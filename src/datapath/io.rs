@@ -1,0 +1,27 @@
+//! What a worker needs of the outside, as a trait: real sockets, or a fake for tests.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use plan::{LocalSocket, SocketId};
+use relay::{Batch, Outbox, Transmit};
+
+/// Sockets in bulk. Nothing here fails for good: an error concerns one packet, and the socket goes on.
+pub trait Io {
+    /// Takes over a bound socket.
+    fn open(&mut self, socket: LocalSocket, fd: OwnedFd) -> io::Result<()>;
+
+    /// Gives up a socket; dropping what is returned closes it.
+    fn close(&mut self, id: SocketId) -> Option<OwnedFd>;
+
+    /// May hold the thread up for a moment so that packets gather, never longer than `timeout`.
+    fn gather(&mut self, timeout: Option<Duration>);
+
+    /// Waits for packets at most `timeout` (`None` = until something happens) and adds what is there to `batch`, as
+    /// much as it has room for. Returns early if the worker is woken for its commands.
+    fn receive(&mut self, batch: &mut Batch, timeout: Option<Duration>);
+
+    /// Sends everything in `outbox`, in order, and calls `failed` for each packet that the kernel refused.
+    fn transmit(&mut self, outbox: &Outbox, batch: &Batch, failed: &mut dyn FnMut(&Transmit));
+}

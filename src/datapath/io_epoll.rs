@@ -1,0 +1,166 @@
+//! Media over ordinary sockets: one `epoll_wait` for all of them, one `recvmmsg` for each that has something.
+//!
+//! One socket carries some 50 packets a second, so batches form across sockets. At partial load most of the cost of a
+//! packet is the wake-up it causes; once wake-ups come fast, a short pause before the next one lets packets gather
+//! (`limits::MODERATION`). A socket is watched for as long as it is open, whatever errors it reports: an error takes
+//! one packet, never the flow.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use plan::{LocalSocket, SocketId};
+use relay::{Batch, Outbox, Transmit};
+
+use super::io::Io;
+use crate::limits;
+use crate::sys::epoll::{Epoll, Waker};
+use crate::sys::mmsg::{Receiver, Sender};
+use crate::sys::socket::set_tos;
+
+/// The token of the waker; no socket has it.
+const WAKER: u64 = u64::MAX;
+
+/// Sockets of one worker.
+pub struct EpollIo {
+    epoll: Epoll,
+    waker: Waker,
+    sockets: Vec<Option<Open>>,
+    /// First of the ready sockets that the last batch had no room for.
+    cursor: usize,
+    last_wake: Instant,
+    receiver: Receiver,
+    sender: Sender,
+}
+
+struct Open {
+    fd: OwnedFd,
+    local: LocalSocket,
+    tos: u8,
+}
+
+impl EpollIo {
+    /// No sockets yet. `waker` ends a wait.
+    pub fn new(waker: Waker) -> io::Result<Self> {
+        let epoll = Epoll::new(limits::EPOLL_EVENTS)?;
+        epoll.add(waker.fd(), WAKER)?;
+        Ok(Self {
+            epoll,
+            waker,
+            sockets: Vec::new(),
+            cursor: 0,
+            last_wake: Instant::now(),
+            receiver: Receiver::new(limits::RECV_PER_SOCKET),
+            sender: Sender::new(limits::SEND_PER_SOCKET),
+        })
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) {
+        self.cursor = 0;
+        if let Err(error) = self.epoll.wait(timeout) {
+            // Only a broken descriptor of our own could cause this; a busy loop is the worst answer to it.
+            tracing::error!(%error, "waiting for packets failed");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        self.last_wake = Instant::now();
+    }
+
+    /// Takes what is there from the ready sockets, from the cursor on, until the batch is full.
+    fn collect(&mut self, batch: &mut Batch) {
+        while self.cursor < self.epoll.ready() && !batch.is_full() {
+            let token = self.epoll.token(self.cursor);
+            self.cursor += 1;
+            if token == WAKER {
+                self.waker.clear();
+                continue;
+            }
+            let open = self.sockets.get(token as usize).and_then(Option::as_ref);
+            let Some(open) = open else { continue };
+            // An error (WouldBlock, or what an earlier packet of ours met on its way) is gone once it was read.
+            let Ok(count) = self.receiver.receive(open.fd.as_raw_fd(), batch.spares()) else {
+                continue;
+            };
+            for index in 0..count {
+                // Buffers hold any datagram, so none is cut off; still, each must take its buffer out of the batch.
+                let (len, source) = self.receiver.datagram(index).unwrap_or((0, open.local.addr));
+                batch.push(open.local.id, source, len);
+            }
+        }
+    }
+
+    /// Sends a run of packets that leave by the same socket with the same TOS.
+    fn send_run<'a>(
+        &mut self,
+        run: &'a [Transmit],
+        bytes: impl Fn(&'a Transmit) -> &'a [u8],
+        failed: &mut dyn FnMut(&Transmit),
+    ) {
+        let Some(first) = run.first() else { return };
+        let open = self
+            .sockets
+            .get_mut(first.socket.0 as usize)
+            .and_then(Option::as_mut);
+        let Some(open) = open else {
+            run.iter().for_each(failed);
+            return;
+        };
+        if open.tos != first.tos && set_tos(open.fd.as_raw_fd(), open.local.addr.ip(), first.tos).is_ok() {
+            open.tos = first.tos;
+        }
+        let mut rest = run;
+        while let Some(next) = rest.first() {
+            let datagrams = rest.iter().map(|t| (t.dest, bytes(t)));
+            let taken = match self.sender.send(open.fd.as_raw_fd(), datagrams) {
+                Ok(taken) if taken > 0 => taken,
+                _ => {
+                    failed(next);
+                    1
+                }
+            };
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+    }
+}
+
+impl Io for EpollIo {
+    fn open(&mut self, local: LocalSocket, fd: OwnedFd) -> io::Result<()> {
+        let index = local.id.0 as usize;
+        if self.sockets.len() <= index {
+            self.sockets.resize_with(index + 1, || None);
+        }
+        self.epoll.add(fd.as_raw_fd(), u64::from(local.id.0))?;
+        self.sockets[index] = Some(Open { fd, local, tos: 0 });
+        Ok(())
+    }
+
+    fn close(&mut self, id: SocketId) -> Option<OwnedFd> {
+        let open = self.sockets.get_mut(id.0 as usize)?.take()?;
+        // Closing would do it too, but the descriptor may live on elsewhere.
+        let _ = self.epoll.remove(open.fd.as_raw_fd());
+        Some(open.fd)
+    }
+
+    fn gather(&mut self, timeout: Option<Duration>) {
+        let all_seen = self.cursor >= self.epoll.ready();
+        let may_wait = timeout.is_none_or(|t| t > limits::MODERATION);
+        if all_seen && may_wait && self.last_wake.elapsed() < limits::MODERATION * 2 {
+            std::thread::sleep(limits::MODERATION);
+        }
+    }
+
+    fn receive(&mut self, batch: &mut Batch, timeout: Option<Duration>) {
+        if self.cursor >= self.epoll.ready() {
+            self.wait(timeout);
+        }
+        self.collect(batch);
+    }
+
+    fn transmit(&mut self, outbox: &Outbox, batch: &Batch, failed: &mut dyn FnMut(&Transmit)) {
+        for run in outbox
+            .transmits()
+            .chunk_by(|a, b| a.socket == b.socket && a.tos == b.tos)
+        {
+            self.send_run(run, |t| outbox.bytes(batch, t), failed);
+        }
+    }
+}

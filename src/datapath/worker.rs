@@ -1,0 +1,237 @@
+//! The loop of one packet worker: commands, packets, timers, events.
+//!
+//! Invariant: a set of plans applies between batches and as a whole, and the worker never waits for the control side:
+//! what does not fit into a queue upwards is dropped and counted (events are hints), except closed sockets, whose
+//! queue has room for all there are.
+
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender};
+use plan::{CallKey, Command, Event, LocalSocket, SocketId, Time};
+use relay::{Batch, Outbox, Relay};
+
+use super::io::Io;
+use crate::clock;
+use crate::limits;
+use crate::record::TapRing;
+use crate::sys::epoll::Waker;
+
+/// What a worker is told.
+pub enum WorkerCommand {
+    /// Execute this, with these new sockets.
+    Apply(Command, Vec<(LocalSocket, OwnedFd)>),
+    /// End a call and hand its sockets back instead of closing them: another worker goes on with them.
+    Yield(CallKey, Sender<Vec<(SocketId, OwnedFd)>>),
+    /// End.
+    Stop,
+}
+
+/// The way up to one control shard.
+#[derive(Clone)]
+pub struct EventSink {
+    /// Its queue.
+    pub events: Sender<Event>,
+    /// Wakes it.
+    pub waker: Waker,
+}
+
+/// What a worker counts, beside the flows' own counters. The worker is the only writer.
+#[derive(Debug, Default)]
+pub struct WorkerCounters {
+    /// Turns of the loop.
+    pub turns: AtomicU64,
+    /// Packets received.
+    pub packets: AtomicU64,
+    /// Packets for which no plan was there.
+    pub no_flow: AtomicU64,
+    /// Events that a shard had no room for.
+    pub events_lost: AtomicU64,
+    /// Tapped packets that the recorder had no room for.
+    pub taps_lost: AtomicU64,
+    /// Packets or commands that made the relay panic.
+    pub panics: AtomicU64,
+}
+
+/// Everything a worker is made of.
+pub struct Worker<I> {
+    /// Sockets.
+    pub io: I,
+    /// What it executes.
+    pub relay: Relay,
+    /// From the control side.
+    pub commands: Receiver<WorkerCommand>,
+    /// Others wake it with this.
+    pub waker: Waker,
+    /// To the control shards, by index.
+    pub shards: Vec<EventSink>,
+    /// To the port pool.
+    pub closed: Sender<SocketId>,
+    /// To the recorder.
+    pub taps: TapRing,
+    /// Counters.
+    pub counters: Arc<WorkerCounters>,
+}
+
+/// Which shard a call belongs to: the key says it.
+pub fn shard_of(call: CallKey) -> usize {
+    (call.0 >> 48) as usize
+}
+
+impl<I: Io> Worker<I> {
+    /// Works until told to stop.
+    pub fn run(mut self) {
+        crate::sys::process::precise_sleeps();
+        let mut batch = Batch::new(limits::BATCH_PACKETS, limits::DATAGRAM_BYTES);
+        let mut outbox = Outbox::new(limits::OUTBOX_PACKETS, limits::SCRATCH_BYTES);
+        while self.turn(&mut batch, &mut outbox) {}
+    }
+
+    /// One turn of the loop; false = stop.
+    pub fn turn(&mut self, batch: &mut Batch, outbox: &mut Outbox) -> bool {
+        if !self.apply_commands(clock::now()) {
+            return false;
+        }
+        self.wait(batch);
+        let now = clock::now();
+        self.relay_packets(now, batch, outbox);
+        self.relay_timers(now, batch, outbox);
+        batch.clear();
+        self.report();
+        true
+    }
+
+    fn apply_commands(&mut self, now: Time) -> bool {
+        for _ in 0..limits::COMMANDS_PER_TURN {
+            match self.commands.try_recv() {
+                Ok(WorkerCommand::Apply(command, sockets)) => self.apply(now, command, sockets),
+                Ok(WorkerCommand::Yield(call, reply)) => self.hand_over(now, call, &reply),
+                Ok(WorkerCommand::Stop) => return false,
+                Err(_) => break,
+            }
+        }
+        let (io, closed) = (&mut self.io, &self.closed);
+        self.relay.drain_released(|id| {
+            drop(io.close(id));
+            // Has room for every socket there can be; if the pool is gone, so is the need to tell it.
+            let _ = closed.try_send(id);
+        });
+        true
+    }
+
+    fn apply(&mut self, now: Time, command: Command, sockets: Vec<(LocalSocket, OwnedFd)>) {
+        for (socket, fd) in sockets {
+            if let Err(error) = self.io.open(socket, fd) {
+                tracing::error!(%error, address = %socket.addr, "a media socket could not be watched");
+            }
+        }
+        let relay = &mut self.relay;
+        guarded(&self.counters, || relay.apply(now, command));
+    }
+
+    fn hand_over(&mut self, now: Time, call: CallKey, reply: &Sender<Vec<(SocketId, OwnedFd)>>) {
+        self.relay.apply(now, Command::Remove(call));
+        let mut sockets = Vec::new();
+        let io = &mut self.io;
+        self.relay
+            .drain_released(|id| sockets.extend(io.close(id).map(|fd| (id, fd))));
+        // Whoever asked and went away closes them by not being there.
+        let _ = reply.try_send(sockets);
+    }
+
+    fn wait(&mut self, batch: &mut Batch) {
+        let now = clock::now();
+        let timeout = self.relay.poll_timeout().map(|at| at.since(now));
+        if self.commands.is_empty() {
+            self.io.gather(timeout);
+        }
+        self.waker.sleep();
+        // A command queued before `sleep` did not wake us, so this look must come after it.
+        let timeout = if self.commands.is_empty() {
+            timeout
+        } else {
+            Some(Duration::ZERO)
+        };
+        self.io.receive(batch, timeout);
+        self.waker.awake();
+        add(&self.counters.packets, batch.len() as u64);
+    }
+
+    fn relay_packets(&mut self, now: Time, batch: &mut Batch, outbox: &mut Outbox) {
+        loop {
+            let relay = &mut self.relay;
+            let done = guarded(&self.counters, || relay.receive(now, batch, outbox));
+            self.transmit(batch, outbox);
+            match done {
+                Some(true) => return,
+                Some(false) => {}
+                // That packet is lost; its flow, and every other call, goes on.
+                None => batch.skip(),
+            }
+        }
+    }
+
+    fn relay_timers(&mut self, now: Time, batch: &Batch, outbox: &mut Outbox) {
+        let relay = &mut self.relay;
+        guarded(&self.counters, || relay.handle_timeout(now, outbox));
+        self.transmit(batch, outbox);
+    }
+
+    fn transmit(&mut self, batch: &Batch, outbox: &mut Outbox) {
+        let relay = &mut self.relay;
+        self.io
+            .transmit(outbox, batch, &mut |transmit| relay.handle_send_error(transmit));
+        outbox.clear();
+    }
+
+    fn report(&mut self) {
+        let mut told = 0_u64;
+        let (shards, counters) = (&self.shards, &self.counters);
+        self.relay.drain_events(|event| {
+            let index = shard_of(call_of(&event));
+            match shards.get(index).map(|s| s.events.try_send(event)) {
+                Some(Ok(())) => told |= 1 << (index % 64),
+                _ => add(&counters.events_lost, 1),
+            }
+        });
+        for (index, shard) in self.shards.iter().enumerate() {
+            if told & (1 << (index % 64)) != 0 {
+                shard.waker.wake();
+            }
+        }
+        let taps = &self.taps;
+        self.relay.drain_taps(|tapped| {
+            if !taps.push(&tapped) {
+                add(&counters.taps_lost, 1);
+            }
+        });
+        add(&self.counters.turns, 1);
+        self.counters.no_flow.store(self.relay.totals().no_flow, Relaxed);
+    }
+}
+
+/// Runs one step of the relay; `None` if it panicked. The one place on the packet side where panics end.
+fn guarded<T>(counters: &WorkerCounters, step: impl FnOnce() -> T) -> Option<T> {
+    let result = catch_unwind(AssertUnwindSafe(step)).ok();
+    if result.is_none() {
+        add(&counters.panics, 1);
+    }
+    result
+}
+
+/// Adds to a counter that only the caller writes.
+fn add(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+}
+
+fn call_of(event: &Event) -> CallKey {
+    match event {
+        Event::Learned { call, .. }
+        | Event::Punted { call, .. }
+        | Event::Reception { call, .. }
+        | Event::Loop { call, .. } => *call,
+    }
+}

@@ -1,0 +1,3 @@
+//! What the daemon tells its operator: log, counters, statistics, announcements of ended calls.
+
+pub mod log;
