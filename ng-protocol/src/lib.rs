@@ -6,8 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod bencode;
 mod command;
+pub mod cookie;
+pub mod envelope;
 mod error;
+pub mod json;
+pub mod limits;
+pub mod reply;
 mod settings;
 mod text;
 mod value;
