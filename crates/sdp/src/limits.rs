@@ -14,3 +14,6 @@ pub const LINES_MAX: usize = 8192;
 
 /// Formats of one `m=` line: each payload type once, twice over.
 pub const FORMATS_MAX: usize = 256;
+
+/// Consecutive ports of one `m=` line (`port/count`); the reference refuses more, too.
+pub const PORT_COUNT_MAX: u16 = 10;

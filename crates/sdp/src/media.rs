@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Attribute, Bandwidth, Connection, DroppedLine, Protocol, Text};
+use crate::{Attribute, Bandwidth, Connection, DroppedLine, Error, Protocol, Text, limits, scan};
 
 /// A media description (RFC 8866 §5.14) with the lines that belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +31,51 @@ pub struct Media {
     pub connection: Option<Connection>,
     /// `b=` lines.
     pub bandwidths: Vec<Bandwidth>,
-    /// `k=`, `r=`, `z=` and other lines that have no place in a media section; the relay drops them.
+    /// `k=`, `r=`, `z=`, and `t=`, `u=`, `e=`, `p=`, which have no place in a media section; the relay drops them.
     pub dropped: Vec<DroppedLine>,
     /// `a=` lines.
     pub attributes: Vec<Attribute>,
 }
 
 impl Media {
+    /// `KIND PORT[/COUNT] PROTOCOL [FORMAT…]`. The format list may be empty: some endpoints write `m=application 0 *`
+    /// for media they reject.
+    pub(crate) fn parse(value: &Text, line: usize) -> Result<Self, Error> {
+        let bad = || Error::BadLine { line, letter: b'm' };
+        let (kind, rest) = scan::word(value).ok_or_else(bad)?;
+        let (port, rest) = scan::word(rest).ok_or_else(bad)?;
+        let (protocol, formats_text) = scan::word(rest).ok_or_else(bad)?;
+        let (port, count) = scan::split_once(port, b'/').unwrap_or((port, b"1"));
+        let port = scan::port(port).ok_or_else(bad)?;
+        let port_count = scan::port(count)
+            .filter(|&n| n > 0 && n <= limits::PORT_COUNT_MAX)
+            .ok_or_else(bad)?;
+        let formats: Vec<Text> = scan::words(formats_text)
+            .take(limits::FORMATS_MAX + 1)
+            .map(|f| value.share(f))
+            .collect();
+        if formats.len() > limits::FORMATS_MAX {
+            return Err(Error::TooManyFormats { line });
+        }
+        let (kind_text, protocol_text) = (value.share(kind), value.share(protocol));
+        Ok(Self {
+            text: value.clone(),
+            kind: MediaKind::from_text(&kind_text),
+            kind_text,
+            port,
+            port_count,
+            protocol: Protocol::of(&protocol_text),
+            protocol_text,
+            formats,
+            formats_text: value.share(scan::trim_end(formats_text)),
+            info: Vec::new(),
+            connection: None,
+            bandwidths: Vec::new(),
+            dropped: Vec::new(),
+            attributes: Vec::new(),
+        })
+    }
+
     /// Whether the port is 0: rejected, ended, or (with `bundle-only`) bundled.
     pub fn is_zero_port(&self) -> bool {
         self.port == 0

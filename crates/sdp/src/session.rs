@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::{Attribute, Media, Text};
+use crate::{Attribute, Media, Text, scan};
 
 /// One body: usually one session, more if `v=` is repeated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +79,22 @@ impl Address {
         }
     }
 
+    /// From its three words. The address counts only if it is of the family that `addr_type` names.
+    pub(crate) fn parse(of: &Text, net_type: &[u8], addr_type: &[u8], host: &[u8]) -> Self {
+        // COMPAT(rtpengine): some phones write IPv6 in brackets; it is read all the same.
+        let bare = host
+            .strip_prefix(b"[")
+            .and_then(|h| h.strip_suffix(b"]"))
+            .unwrap_or(host);
+        let ip = scan::ip(bare).filter(|ip| addr_type.eq_ignore_ascii_case(self::addr_type(*ip).as_bytes()));
+        Self {
+            net_type: of.share(net_type),
+            addr_type: of.share(addr_type),
+            host: of.share(host),
+            ip: ip.filter(|_| net_type.eq_ignore_ascii_case(b"IN")),
+        }
+    }
+
     /// 0.0.0.0 or `::`: hold in the old form (RFC 3264 §8.4), or an address still to come (trickle ICE).
     pub fn is_unspecified(&self) -> bool {
         self.ip.is_some_and(|ip| ip.is_unspecified())
@@ -130,4 +146,63 @@ pub struct DroppedLine {
     pub letter: u8,
     /// What follows `=`.
     pub value: Text,
+}
+
+impl Origin {
+    /// `USER ID VERSION NETTYPE ADDRTYPE HOST`. User names with blanks are found by the `IN` behind the version.
+    pub(crate) fn parse(value: &Text) -> Option<Self> {
+        let all: Vec<&[u8]> = value.split(|&b| b == b' ').collect();
+        let net = all
+            .iter()
+            .skip(3)
+            .position(|w| w.eq_ignore_ascii_case(b"IN"))
+            .map_or(3, |at| at + 3);
+        // Everything before the session id is the user name: `all` was split from `value`, one blank between.
+        let user_words = all.get(..net.checked_sub(2)?)?;
+        let user_len = user_words
+            .iter()
+            .map(|w| w.len() + 1)
+            .sum::<usize>()
+            .checked_sub(1)?;
+        let user = scan::trim_end(value.get(..user_len)?);
+        let &[id, version, net_type, addr_type, host] = all.get(net - 2..net + 3)? else {
+            return None;
+        };
+        Some(Self {
+            text: value.clone(),
+            username: value.share(user),
+            session_id: value.share(id),
+            version: value.share(version),
+            address: Address::parse(value, net_type, addr_type, host),
+        })
+    }
+}
+
+impl Connection {
+    /// `NETTYPE ADDRTYPE HOST[/TTL[/COUNT]]`
+    pub(crate) fn parse(value: &Text) -> Option<Self> {
+        let mut words = scan::words(value);
+        let (net_type, addr_type, host) = (words.next()?, words.next()?, words.next()?);
+        let (host, suffix) = match scan::split_once(host, b'/') {
+            Some((host, suffix)) => (host, Some(value.share(suffix))),
+            None => (host, None),
+        };
+        Some(Self {
+            text: value.clone(),
+            address: Address::parse(value, net_type, addr_type, host),
+            suffix,
+        })
+    }
+}
+
+impl Bandwidth {
+    /// `TYPE:VALUE`
+    pub(crate) fn parse(value: &Text) -> Self {
+        let (kind, number) = scan::split_once(value, b':').unwrap_or((value, b""));
+        Self {
+            text: value.clone(),
+            kind: value.share(kind),
+            value: scan::number(scan::trim_end(number), u64::MAX),
+        }
+    }
 }

@@ -39,11 +39,6 @@ impl Text {
         std::str::from_utf8(self.as_bytes()).ok()
     }
 
-    /// The text for people and for protocols that demand UTF-8: what is not UTF-8 is read as Latin-1.
-    pub fn to_display(&self) -> String {
-        self.to_string()
-    }
-
     /// Whether this is `other`, letter case aside.
     pub fn is(&self, other: &str) -> bool {
         self.as_bytes().eq_ignore_ascii_case(other.as_bytes())
@@ -67,6 +62,18 @@ impl Text {
     }
 }
 
+impl Text {
+    /// `part` as a text that shares this one's buffer. `part` must be a slice of this text's bytes; if it is not,
+    /// the result is a copy.
+    pub(crate) fn share(&self, part: &[u8]) -> Self {
+        let start = (part.as_ptr() as usize).wrapping_sub(self.as_ptr() as usize);
+        match start.checked_add(part.len()) {
+            Some(end) if end <= self.len() => self.slice(start..end),
+            _ => Self::new(part),
+        }
+    }
+}
+
 impl Deref for Text {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
@@ -80,6 +87,7 @@ impl AsRef<[u8]> for Text {
     }
 }
 
+/// What is not UTF-8 is read as Latin-1. To keep such text as it is, use the bytes.
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.as_str() {

@@ -1,6 +1,6 @@
 //! `rtpmap`, `fmtp`, `rtcp-fb`.
 
-use crate::Text;
+use crate::{Text, scan};
 
 /// `rtpmap:PT NAME/CLOCK[/PARAMETERS]` (RFC 8866 §6.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,4 +35,51 @@ pub struct RtcpFb {
     pub payload_type: Option<u8>,
     /// Feedback type and parameters: `nack pli`.
     pub value: Text,
+}
+
+impl Rtpmap {
+    pub(super) fn parse(value: &Text) -> Option<Self> {
+        let (pt, rest) = scan::word(value)?;
+        let (encoding, _) = scan::word(rest)?;
+        let mut parts = encoding.splitn(3, |&b| b == b'/');
+        let name = parts.next().filter(|n| !n.is_empty())?;
+        let clock_rate = scan::number(parts.next()?, u32::MAX.into())?.try_into().ok()?;
+        let parameters = parts.next();
+        let channels = parameters
+            .and_then(|p| scan::number(p, u8::MAX.into()))
+            .and_then(|n| u8::try_from(n).ok());
+        Some(Self {
+            payload_type: scan::payload_type(pt)?,
+            name: value.share(name),
+            clock_rate,
+            channels: channels.unwrap_or(1).max(1),
+            parameters: parameters.filter(|_| channels.is_none()).map(|p| value.share(p)),
+        })
+    }
+}
+
+impl Fmtp {
+    pub(super) fn parse(value: &Text) -> Option<Self> {
+        let (format, parameters) = scan::word(value)?;
+        Some(Self {
+            format: value.share(format),
+            payload_type: scan::payload_type(format),
+            parameters: value.share(parameters),
+        })
+    }
+}
+
+impl RtcpFb {
+    pub(super) fn parse(value: &Text) -> Option<Self> {
+        let (pt, rest) = scan::word(value)?;
+        let payload_type = if pt == b"*" {
+            None
+        } else {
+            Some(scan::payload_type(pt)?)
+        };
+        Some(Self {
+            payload_type,
+            value: value.share(rest),
+        })
+    }
 }

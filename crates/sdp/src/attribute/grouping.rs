@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Text;
+use crate::{Text, scan};
 
 /// `group:SEMANTICS MID…` (RFC 5888).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,15 @@ pub struct Group {
 }
 
 impl Group {
+    pub(super) fn parse(value: &Text) -> Option<Self> {
+        let (semantics, rest) = scan::word(value)?;
+        let mids = scan::words(rest).map(|mid| value.share(mid)).collect();
+        Some(Self {
+            semantics: value.share(semantics),
+            mids,
+        })
+    }
+
     /// Whether the medias share one transport (RFC 8843).
     pub fn is_bundle(&self) -> bool {
         self.semantics.is("BUNDLE")
@@ -40,6 +49,37 @@ pub struct Extmap {
     pub uri: Text,
     /// Its parameters.
     pub parameters: Option<Text>,
+}
+
+impl Ssrc {
+    pub(super) fn parse(value: &Text) -> Option<Self> {
+        let (ssrc, attribute) = scan::word(value)?;
+        let ssrc = scan::number(ssrc, u32::MAX.into())?.try_into().ok()?;
+        Some(Self {
+            ssrc,
+            attribute: value.share(attribute),
+        })
+    }
+}
+
+impl Extmap {
+    pub(super) fn parse(value: &Text) -> Option<Self> {
+        let (id, rest) = scan::word(value)?;
+        let (uri, parameters) = scan::word(rest)?;
+        let (id, direction) = match scan::split_once(id, b'/') {
+            Some((id, direction)) => (id, Some(Direction::of(direction)?)),
+            None => (id, None),
+        };
+        Some(Self {
+            id: scan::number(id, u16::MAX.into())?
+                .try_into()
+                .ok()
+                .filter(|&id| id != 0)?,
+            direction,
+            uri: value.share(uri),
+            parameters: Some(parameters).filter(|p| !p.is_empty()).map(|p| value.share(p)),
+        })
+    }
 }
 
 /// Direction of a media, seen by who writes it (RFC 3264 §5.1).
@@ -92,11 +132,11 @@ impl Direction {
         }
     }
 
-    /// By its name, letter case aside.
+    /// By its name.
     pub fn of(name: &[u8]) -> Option<Self> {
         [Self::SendRecv, Self::SendOnly, Self::RecvOnly, Self::Inactive]
             .into_iter()
-            .find(|d| name.eq_ignore_ascii_case(d.name().as_bytes()))
+            .find(|d| name == d.name().as_bytes())
     }
 }
 

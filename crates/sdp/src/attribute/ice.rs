@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::Text;
+use crate::{Text, scan};
 
 /// `candidate:FOUNDATION COMPONENT TRANSPORT PRIORITY ADDRESS PORT typ TYPE [raddr A] [rport P] [NAME VALUE …]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,42 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    pub(super) fn parse(value: &Text) -> Option<Self> {
+        let mut words = scan::words(value);
+        let (foundation, component, transport) = (words.next()?, words.next()?, words.next()?);
+        let (priority, host, port) = (words.next()?, words.next()?, words.next()?);
+        if !words.next()?.eq_ignore_ascii_case(b"typ") {
+            return None;
+        }
+        let kind = CandidateType::of(words.next()?)?;
+        let mut candidate = Self {
+            foundation: value.share(foundation),
+            component: scan::number(component, 256)?
+                .try_into()
+                .ok()
+                .filter(|&c| c != 0)?,
+            transport: value.share(transport),
+            priority: scan::number(priority, u32::MAX.into())?.try_into().ok()?,
+            host: value.share(host),
+            ip: scan::ip(host),
+            port: scan::port(port)?,
+            kind,
+            related_ip: None,
+            related_port: None,
+            extensions: Vec::new(),
+        };
+        while let (Some(name), Some(content)) = (words.next(), words.next()) {
+            match name {
+                b"raddr" => candidate.related_ip = scan::ip(content),
+                b"rport" => candidate.related_port = scan::port(content),
+                _ => candidate
+                    .extensions
+                    .push((value.share(name), value.share(content))),
+            }
+        }
+        Some(candidate)
+    }
+
     /// Runs over UDP.
     pub fn is_udp(&self) -> bool {
         self.transport.is("UDP")
@@ -101,4 +137,22 @@ pub struct RemoteCandidate {
     pub ip: Option<IpAddr>,
     /// Port.
     pub port: u16,
+}
+
+impl RemoteCandidate {
+    /// All entries of one `remote-candidates` value.
+    pub(super) fn parse_list(value: &Text) -> Option<Vec<Self>> {
+        let mut words = scan::words(value);
+        let mut list = Vec::new();
+        while let Some(component) = words.next() {
+            let (host, port) = (words.next()?, words.next()?);
+            list.push(Self {
+                component: scan::number(component, 256)?.try_into().ok()?,
+                host: value.share(host),
+                ip: scan::ip(host),
+                port: scan::port(port)?,
+            });
+        }
+        (!list.is_empty()).then_some(list)
+    }
 }

@@ -17,7 +17,7 @@ pub use rtcp::Rtcp;
 pub use security::{Crypto, Fingerprint, Mki, Setup};
 pub use t38::{T38, T38Field};
 
-use crate::Text;
+use crate::{Text, scan};
 
 /// One `a=` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,4 +106,141 @@ pub enum Treatment {
     Consumed,
     /// Copied from the source to the receiver, in the original order.
     PassedThrough,
+    /// Fax parameters: copied between two fax endpoints, generated anew where a T.38 gateway stands between them.
+    Fax,
+}
+
+/// Names that are consumed, by inventory of the reference. Names beginning with `T38` are [`Treatment::Fax`].
+const CONSUMED: [&str; 30] = [
+    "mid",
+    "rtcp",
+    "fmtp",
+    "rtpmap",
+    "rtcp-fb",
+    "group",
+    "setup",
+    "fingerprint",
+    "tls-id",
+    "crypto",
+    "ptime",
+    "maxptime",
+    "extmap",
+    "extmap-allow-mixed",
+    "ice-ufrag",
+    "ice-pwd",
+    "ice-lite",
+    "ice-options",
+    "ice-mismatch",
+    "candidate",
+    "remote-candidates",
+    "end-of-candidates",
+    "inactive",
+    "sendrecv",
+    "sendonly",
+    "recvonly",
+    "rtcp-mux",
+    "rtpengine",
+    "label",
+    "bundle-only",
+];
+
+impl Attribute {
+    /// From everything that stands after `a=`.
+    pub fn parse(text: Text) -> Self {
+        let (name, value) = match scan::split_once(&text, b':') {
+            Some((name, value)) => (name, Some(text.share(value))),
+            None => (text.as_bytes(), None),
+        };
+        let name = text.share(scan::trim_end(name));
+        let parsed = meaning(&name, value.as_ref());
+        Self {
+            text,
+            name,
+            value,
+            parsed,
+        }
+    }
+
+    /// What becomes of it. Goes by the name alone, so that a malformed attribute is not copied into a body whose
+    /// other lines mean something else.
+    pub fn treatment(&self) -> Treatment {
+        match &self.parsed {
+            // COMPAT(rtpengine): feedback for all payload types is copied, whatever the profiles.
+            Value::RtcpFb(fb) if fb.payload_type.is_none() => Treatment::PassedThrough,
+            Value::T38(_) => Treatment::Fax,
+            _ if CONSUMED.iter().any(|name| self.name == *name) => Treatment::Consumed,
+            _ => Treatment::PassedThrough,
+        }
+    }
+
+    /// Whether it is generated anew instead of being copied, fax gateways aside.
+    pub fn is_consumed(&self) -> bool {
+        self.treatment() == Treatment::Consumed
+    }
+}
+
+/// Reads a value that its attribute can't do without.
+fn required<T>(value: Option<&Text>, read: impl FnOnce(&Text) -> Option<T>, wrap: fn(T) -> Value) -> Value {
+    value.and_then(read).map_or(Value::Malformed, wrap)
+}
+
+fn token(value: &Text) -> Option<Text> {
+    scan::words(value).next().map(|word| value.share(word))
+}
+
+fn milliseconds(value: &Text) -> Option<u32> {
+    scan::milliseconds(value)
+}
+
+fn meaning(name: &Text, value: Option<&Text>) -> Value {
+    // Attribute names are case-sensitive (RFC 8866 §5.13).
+    match name.as_bytes() {
+        b"rtpmap" => required(value, Rtpmap::parse, Value::Rtpmap),
+        b"fmtp" => required(value, Fmtp::parse, Value::Fmtp),
+        b"rtcp-fb" => required(value, RtcpFb::parse, Value::RtcpFb),
+        b"rtcp" => required(value, Rtcp::parse, Value::Rtcp),
+        b"rtcp-mux" => Value::RtcpMux,
+        b"mid" => required(value, token, Value::Mid),
+        b"group" => required(value, Group::parse, Value::Group),
+        b"setup" => required(value, |v| Setup::of(&token(v)?), Value::Setup),
+        b"fingerprint" => required(value, Fingerprint::parse, Value::Fingerprint),
+        b"tls-id" => required(value, token, Value::TlsId),
+        b"crypto" => required(value, Crypto::parse, Value::Crypto),
+        b"ptime" => required(value, milliseconds, Value::Ptime),
+        b"maxptime" => required(value, milliseconds, Value::Maxptime),
+        b"extmap" => required(value, Extmap::parse, Value::Extmap),
+        b"extmap-allow-mixed" => Value::ExtmapAllowMixed,
+        b"label" => required(value, token, Value::Label),
+        b"rtpengine" => required(value, token, Value::Marker),
+        b"bundle-only" => Value::BundleOnly,
+        b"ssrc" => required(value, Ssrc::parse, Value::Ssrc),
+        _ => connectivity(name, value),
+    }
+}
+
+/// ICE, directions and fax.
+fn connectivity(name: &Text, value: Option<&Text>) -> Value {
+    match name.as_bytes() {
+        b"ice-ufrag" => required(value, token, Value::IceUfrag),
+        b"ice-pwd" => required(value, token, Value::IcePwd),
+        b"ice-options" => required(value, ice_options, Value::IceOptions),
+        b"ice-lite" => Value::IceLite,
+        b"ice-mismatch" => Value::IceMismatch,
+        b"candidate" => required(value, Candidate::parse, Value::Candidate),
+        b"remote-candidates" => required(value, RemoteCandidate::parse_list, Value::RemoteCandidates),
+        b"end-of-candidates" => Value::EndOfCandidates,
+        other => match (Direction::of(other), T38Field::of(other)) {
+            (Some(direction), _) => Value::Direction(direction),
+            (_, Some(field)) => Value::T38(T38 {
+                field,
+                value: value.cloned(),
+            }),
+            _ => Value::Other,
+        },
+    }
+}
+
+fn ice_options(value: &Text) -> Option<Vec<Text>> {
+    let options: Vec<Text> = scan::words(value).map(|word| value.share(word)).collect();
+    (!options.is_empty()).then_some(options)
 }

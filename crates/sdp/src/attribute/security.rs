@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Text;
+use crate::{Text, scan};
 
 /// `setup:ROLE` (RFC 4145 §4): who starts the DTLS handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +79,73 @@ pub struct Mki {
     pub length: u8,
 }
 
+impl Fingerprint {
+    pub(super) fn parse(value: &Text) -> Option<Self> {
+        let (hash, rest) = scan::word(value)?;
+        let (hex, _) = scan::word(rest)?;
+        let byte = |pair: &[u8]| match pair {
+            [high, low] => Some((hex_digit(*high)? << 4) | hex_digit(*low)?),
+            _ => None,
+        };
+        let digest: Vec<u8> = hex.split(|&b| b == b':').map(byte).collect::<Option<_>>()?;
+        (digest.len() <= DIGEST_BYTES_MAX).then(|| Self {
+            hash: value.share(hash),
+            digest,
+        })
+    }
+}
+
+/// The longest digest there is, SHA-512's.
+const DIGEST_BYTES_MAX: usize = 64;
+
+fn hex_digit(b: u8) -> Option<u8> {
+    char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok())
+}
+
+impl Mki {
+    /// `VALUE:LENGTH`, the value in decimal (RFC 4568 §6.1).
+    fn parse(text: &[u8]) -> Option<Self> {
+        let (value, length) = scan::split_once(text, b':')?;
+        let value = std::str::from_utf8(value).ok()?.parse().ok()?;
+        let length = scan::number(length, 128)?
+            .try_into()
+            .ok()
+            .filter(|&n: &u8| n != 0)?;
+        Some(Self { value, length })
+    }
+}
+
 impl Crypto {
+    pub(super) fn parse(value: &Text) -> Option<Self> {
+        let mut words = scan::words(value);
+        let (tag, suite, keys) = (words.next()?, words.next()?, words.next()?);
+        let mut keys = keys.split(|&b| b == b';');
+        let first = keys.next()?;
+        let (method, info) = scan::split_once(first, b':')?;
+        if !method.eq_ignore_ascii_case(b"inline") {
+            return None;
+        }
+        let mut info = info.split(|&b| b == b'|');
+        let key = info.next().filter(|k| !k.is_empty())?;
+        let mut crypto = Self {
+            tag: scan::number(tag, 999_999_999)?.try_into().ok()?,
+            suite: value.share(suite),
+            key: value.share(key),
+            lifetime: None,
+            mki: None,
+            more_keys: keys.map(|k| value.share(k)).collect(),
+            parameters: words.map(|p| value.share(p)).collect(),
+        };
+        for part in info {
+            // Only the MKI has a colon; both parts are optional.
+            match part.contains(&b':') {
+                true => crypto.mki = Some(Mki::parse(part)?),
+                false => crypto.lifetime = Some(value.share(part)),
+            }
+        }
+        Some(crypto)
+    }
+
     /// Whether a session parameter is there, letter case aside.
     pub fn has_parameter(&self, name: &str) -> bool {
         self.parameters.iter().any(|p| p.is(name))

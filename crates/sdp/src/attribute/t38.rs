@@ -43,3 +43,38 @@ pub enum T38Field {
     /// `T38FaxTranscodingJBIG`
     TranscodingJbig,
 }
+
+impl T38Field {
+    const ALL: [(&str, Self); 14] = [
+        ("T38FaxVersion", Self::Version),
+        ("T38MaxBitRate", Self::MaxBitRate),
+        ("T38FaxRateManagement", Self::RateManagement),
+        ("T38FaxMaxBuffer", Self::MaxBuffer),
+        ("T38FaxMaxDatagram", Self::MaxDatagram),
+        ("T38FaxMaxIFP", Self::MaxIfp),
+        ("T38FaxUdpEC", Self::UdpEc),
+        ("T38FaxUdpECDepth", Self::UdpEcDepth),
+        ("T38FaxUdpFECMaxSpan", Self::UdpFecMaxSpan),
+        ("T38ModemType", Self::ModemType),
+        ("T38VendorInfo", Self::VendorInfo),
+        ("T38FaxFillBitRemoval", Self::FillBitRemoval),
+        ("T38FaxTranscodingMMR", Self::TranscodingMmr),
+        ("T38FaxTranscodingJBIG", Self::TranscodingJbig),
+    ];
+
+    /// The attribute's name.
+    pub fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(_, field)| *field == self)
+            .map_or("", |(name, _)| name)
+    }
+
+    /// By the attribute's name. Fax gear does not agree about letter case (`T38FaxUdpEC`, `T38FaxUdpEc`).
+    pub fn of(name: &[u8]) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(n, _)| name.eq_ignore_ascii_case(n.as_bytes()))
+            .map(|(_, field)| *field)
+    }
+}
