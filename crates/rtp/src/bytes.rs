@@ -57,6 +57,11 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Takes back what was written after `len`.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.len
     }

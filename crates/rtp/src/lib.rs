@@ -7,7 +7,9 @@
 
 mod bytes;
 pub mod demux;
+pub mod ext;
 mod packet;
+pub mod rtcp;
 mod types;
 
 pub use demux::{Kind, classify};
