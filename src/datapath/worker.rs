@@ -17,7 +17,7 @@ use relay::{Batch, Outbox, Relay};
 use super::io::Io;
 use crate::clock;
 use crate::limits;
-use crate::record::TapRing;
+use crate::record::Recordings;
 use crate::sys::epoll::Waker;
 
 /// What a worker is told.
@@ -71,7 +71,7 @@ pub struct Worker<I> {
     /// To the port pool.
     pub closed: Sender<SocketId>,
     /// To the recorder.
-    pub taps: TapRing,
+    pub taps: Recordings,
     /// Counters.
     pub counters: Arc<WorkerCounters>,
 }
