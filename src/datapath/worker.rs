@@ -180,8 +180,14 @@ impl<I: Io> Worker<I> {
         self.transmit(batch, outbox);
     }
 
+    /// Recordings first: a controller that saw a packet arrive and stops the recording at once finds it in the file.
     fn transmit(&mut self, batch: &Batch, outbox: &mut Outbox) {
-        let relay = &mut self.relay;
+        let (relay, taps, counters) = (&mut self.relay, &self.taps, &self.counters);
+        relay.drain_taps(|tapped| {
+            if !taps.push(&tapped) {
+                add(&counters.taps_lost, 1);
+            }
+        });
         self.io
             .transmit(outbox, batch, &mut |transmit| relay.handle_send_error(transmit));
         outbox.clear();
@@ -202,12 +208,6 @@ impl<I: Io> Worker<I> {
                 shard.waker.wake();
             }
         }
-        let taps = &self.taps;
-        self.relay.drain_taps(|tapped| {
-            if !taps.push(&tapped) {
-                add(&counters.taps_lost, 1);
-            }
-        });
         add(&self.counters.turns, 1);
         self.counters.no_flow.store(self.relay.totals().no_flow, Relaxed);
     }
