@@ -4,15 +4,27 @@
 //! sense. What has to be asked of the machine (addresses of its interfaces, names, files) goes through [`Machine`].
 //! Deliberately absent: changing values at run time (`control/cli` does that on its own state) and binding sockets.
 
+mod args;
+mod build;
 mod error;
+mod generate;
+mod host;
+mod interfaces;
 mod keyfile;
 mod limits;
+mod listeners;
+mod load;
 mod machine;
 mod model;
 pub mod options;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::ConfigError;
+pub use host::{Host, check_addresses};
+pub use load::from_args;
 pub use machine::{DeviceAddress, Machine};
 pub use model::{
     Action, Config, Facility, LimitSettings, Listener, Listeners, LogFormat, LogSettings, LogSubsystem,

@@ -80,6 +80,22 @@ pub struct Listener {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facility(pub u8);
 
+impl Facility {
+    /// Their names by number.
+    const NAMES: [&str; 24] = [
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+        "", "", "", "", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+    ];
+
+    /// The facility of this name.
+    pub fn by_name(name: &str) -> Option<Facility> {
+        let number = Facility::NAMES
+            .iter()
+            .position(|other| *other == name && !name.is_empty())?;
+        u8::try_from(number).ok().map(Facility)
+    }
+}
+
 /// Prefix style of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -106,6 +122,25 @@ pub enum LogSubsystem {
     Http,
     Control,
     Dtx,
+}
+
+impl LogSubsystem {
+    /// Each with the option that sets its level.
+    pub const OPTIONS: &[(LogSubsystem, &str)] = &[
+        (LogSubsystem::Core, "log-level-core"),
+        (LogSubsystem::Spandsp, "log-level-spandsp"),
+        (LogSubsystem::Ffmpeg, "log-level-ffmpeg"),
+        (LogSubsystem::Transcoding, "log-level-transcoding"),
+        (LogSubsystem::Codec, "log-level-codec"),
+        (LogSubsystem::Rtcp, "log-level-rtcp"),
+        (LogSubsystem::Ice, "log-level-ice"),
+        (LogSubsystem::Crypto, "log-level-crypto"),
+        (LogSubsystem::Srtp, "log-level-srtp"),
+        (LogSubsystem::Internals, "log-level-internals"),
+        (LogSubsystem::Http, "log-level-http"),
+        (LogSubsystem::Control, "log-level-control"),
+        (LogSubsystem::Dtx, "log-level-dtx"),
+    ];
 }
 
 /// What is logged and where to.
