@@ -16,18 +16,16 @@ pub enum Kind {
 /// How format parameters decide whether two formats are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FmtpRule {
-    /// They do not.
+    /// They do not: each side's parameters only tell what it likes to receive (opus, RFC 7587 §7.1).
     Ignore,
-    /// They must be equal, order of the parameters aside.
-    Equal,
-    /// AMR, AMR-WB (RFC 4867 §8.1): `octet-align`, `crc`, `robust-sorting`, `interleaving` and `mode-set`.
+    /// We do not understand them: handed on untouched, formats that differ in them still match by name.
+    Opaque,
+    /// AMR, AMR-WB (RFC 4867 §8.1): packing must agree, mode sets must overlap.
     Amr,
     /// G.729 (RFC 4856 §2.1.9): `annexb`, yes by default.
     G729,
-    /// iLBC (RFC 3952 §5): `mode`, 30 by default.
+    /// iLBC (RFC 3952 §4.2): `mode`, 30 by default.
     Ilbc,
-    /// EVS (3GPP TS 26.445 annex A).
-    Evs,
 }
 
 /// One codec.
@@ -47,6 +45,8 @@ pub struct CodecDef {
     pub ptime: u16,
     /// Bit rate in bit/s where none is given; 0 = fixed by the codec.
     pub bitrate: u32,
+    /// Payload bytes of silence are all this one, where the codec has such a byte.
+    pub silence: Option<u8>,
     /// Format parameters where none are given and we add the codec ourselves.
     pub fmtp: &'static str,
     /// Whether two formats with different parameters are the same.
@@ -64,6 +64,7 @@ const fn def(name: &'static str, kind: Kind, clock_rate: u32, ptime: u16) -> Cod
         channels: 1,
         ptime,
         bitrate: 0,
+        silence: None,
         fmtp: "",
         fmtp_rule: FmtpRule::Ignore,
         static_pt: None,
@@ -75,7 +76,10 @@ const fn audio(name: &'static str, clock_rate: u32, ptime: u16) -> CodecDef {
 }
 
 const fn video(name: &'static str) -> CodecDef {
-    def(name, Kind::Video, 90_000, 0)
+    CodecDef {
+        fmtp_rule: FmtpRule::Opaque,
+        ..def(name, Kind::Video, 90_000, 0)
+    }
 }
 
 const fn supplemental(name: &'static str) -> CodecDef {
@@ -91,8 +95,20 @@ const fn fixed(base: CodecDef, static_pt: u8) -> CodecDef {
 
 /// Every codec, in no particular order of preference.
 pub const CODECS: &[CodecDef] = &[
-    fixed(audio("PCMU", 8000, 20), 0),
-    fixed(audio("PCMA", 8000, 20), 8),
+    fixed(
+        CodecDef {
+            silence: Some(0xff),
+            ..audio("PCMU", 8000, 20)
+        },
+        0,
+    ),
+    fixed(
+        CodecDef {
+            silence: Some(0xd5),
+            ..audio("PCMA", 8000, 20)
+        },
+        8,
+    ),
     fixed(
         CodecDef {
             rate_multiplier: 2,
@@ -158,7 +174,7 @@ pub const CODECS: &[CodecDef] = &[
     CodecDef {
         rate_multiplier: 3,
         bitrate: 16_400,
-        fmtp_rule: FmtpRule::Evs,
+        fmtp_rule: FmtpRule::Opaque,
         ..audio("EVS", 16_000, 20)
     },
     CodecDef {
@@ -231,4 +247,66 @@ pub fn static_payload_type(payload_type: u8) -> Option<CodecSpec> {
 /// The static payload type of a codec, if it has one with this clock rate and number of channels.
 pub fn static_payload_type_of(spec: &CodecSpec) -> Option<u8> {
     (0..35).find(|&pt| static_payload_type(pt).is_some_and(|s| s.matches(spec)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found_without_case() {
+        for (at, def) in CODECS.iter().enumerate() {
+            let found = lookup(&def.name.to_ascii_uppercase());
+            assert_eq!(found, Some(def));
+            assert!(
+                CODECS
+                    .iter()
+                    .skip(at + 1)
+                    .all(|d| !d.name.eq_ignore_ascii_case(def.name)),
+                "{}",
+                def.name
+            );
+        }
+        assert_eq!(lookup("foo"), None);
+    }
+
+    /// RFC 3551 tables 4 and 5, written down once more.
+    #[test]
+    fn static_payload_types() {
+        let table = [
+            (0, "PCMU", 8000, 1),
+            (3, "GSM", 8000, 1),
+            (4, "G723", 8000, 1),
+            (5, "DVI4", 8000, 1),
+            (6, "DVI4", 16_000, 1),
+            (7, "LPC", 8000, 1),
+            (8, "PCMA", 8000, 1),
+            (9, "G722", 8000, 1),
+            (10, "L16", 44_100, 2),
+            (11, "L16", 44_100, 1),
+            (12, "QCELP", 8000, 1),
+            (13, "CN", 8000, 1),
+            (14, "MPA", 90_000, 1),
+            (15, "G728", 8000, 1),
+            (16, "DVI4", 11_025, 1),
+            (17, "DVI4", 22_050, 1),
+            (18, "G729", 8000, 1),
+            (25, "CelB", 90_000, 1),
+            (26, "JPEG", 90_000, 1),
+            (28, "nv", 90_000, 1),
+            (31, "H261", 90_000, 1),
+            (32, "MPV", 90_000, 1),
+            (33, "MP2T", 90_000, 1),
+            (34, "H263", 90_000, 1),
+        ];
+        for payload_type in 0..=255 {
+            let expected = table.iter().find(|row| row.0 == payload_type);
+            let expected = expected.map(|&(_, name, rate, channels)| CodecSpec::new(name, rate, channels));
+            assert_eq!(static_payload_type(payload_type), expected, "{payload_type}");
+            if let Some(spec) = expected {
+                assert_eq!(static_payload_type_of(&spec), Some(payload_type));
+            }
+        }
+        assert_eq!(static_payload_type_of(&CodecSpec::new("pcmu", 16_000, 1)), None);
+    }
 }
