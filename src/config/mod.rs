@@ -24,6 +24,7 @@ mod tests;
 
 pub use error::ConfigError;
 pub use host::{Host, check_addresses};
+pub use keyfile::{Entry, KeyFile, KeySection};
 pub use load::from_args;
 pub use machine::{DeviceAddress, Machine};
 pub use model::{
