@@ -11,30 +11,30 @@ use super::limits::FILE_BYTES_MAX;
 
 /// A parsed file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct KeyFile {
+pub struct KeyFile {
     sections: Vec<KeySection>,
 }
 
 /// One section: its keys with their values and the line they stand in.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct KeySection {
+pub struct KeySection {
     /// Its name.
-    pub(super) name: String,
+    pub name: String,
     /// Unescaped not yet: whether `;` separates depends on the key.
-    pub(super) keys: BTreeMap<String, Entry>,
+    pub keys: BTreeMap<String, Entry>,
 }
 
 /// A value as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub struct Entry {
     /// Line number, from 1.
-    pub(super) line: usize,
+    pub line: usize,
     raw: String,
 }
 
 impl KeyFile {
     /// Parses the text of the file called `path` (for messages).
-    pub(super) fn parse(path: &str, text: &str) -> Result<KeyFile, ConfigError> {
+    pub fn parse(path: &str, text: &str) -> Result<KeyFile, ConfigError> {
         let syntax = |line: usize, what: &str| ConfigError::Syntax {
             path: path.to_owned(),
             line,
@@ -81,12 +81,12 @@ impl KeyFile {
     }
 
     /// The section of this name.
-    pub(super) fn section(&self, name: &str) -> Option<&KeySection> {
+    pub fn section(&self, name: &str) -> Option<&KeySection> {
         self.sections.iter().find(|section| section.name == name)
     }
 
     /// All sections in the order they first appear.
-    pub(super) fn sections(&self) -> &[KeySection] {
+    pub fn sections(&self) -> &[KeySection] {
         &self.sections
     }
 
@@ -106,12 +106,12 @@ impl KeyFile {
 
 impl Entry {
     /// The value as one text.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         unescape(&self.raw, None).pop().unwrap_or_default()
     }
 
     /// The value as a list separated by `;`, blanks around the items and empty items removed.
-    pub(super) fn list(&self) -> Vec<String> {
+    pub fn list(&self) -> Vec<String> {
         let items = unescape(&self.raw, Some(';'));
         items
             .iter()
