@@ -1,0 +1,181 @@
+//! Two network namespaces joined by a virtual cable: the relay's on one core, the generator's on the other.
+//!
+//! Each end of the cable is polled by a kernel thread of its own (threaded NAPI), pinned to that end's core and more
+//! urgent than programs, as interrupt work is. So the kernel's work for what the relay receives is done, and counted,
+//! on the relay's core. Nothing has a name outside: when this process ends, however it ends, the lab is gone.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+
+use super::relay::{Daemon, Started};
+use crate::sys::netns::Namespace;
+use crate::sys::{cpu, process};
+
+const RELAY_IP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+const GENERATOR_IP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+const NG_PORT: u16 = 2223;
+/// The relay's media ports; also what the generator's end drops once the ring has its copy.
+const MEDIA_PORTS: (u16, u16) = (20_000, 60_000);
+
+/// One end of the cable.
+struct End {
+    namespace: Namespace,
+    device: String,
+    core: usize,
+    pollers: Vec<i32>,
+}
+
+/// The laboratory.
+pub(crate) struct Lab {
+    relay: End,
+    generator: End,
+}
+
+/// What a measurement sees of the relay under test.
+pub(crate) struct UnderTest {
+    pub(crate) ng: SocketAddr,
+    pub(crate) pid: u32,
+    /// Kernel threads that poll the relay's network device.
+    pub(crate) pollers: Vec<i32>,
+    pub(crate) device: String,
+    pub(crate) local: Ipv4Addr,
+}
+
+impl UnderTest {
+    /// Processor time so far, ns: the process, and the kernel threads that feed it.
+    pub(crate) fn cpu_ns(&self) -> Result<(u64, u64)> {
+        let pollers = self
+            .pollers
+            .iter()
+            .map(|pid| process::cpu_ns(*pid as u32))
+            .sum::<Result<u64>>()?;
+        Ok((process::cpu_ns(self.pid)?, pollers))
+    }
+}
+
+impl Lab {
+    /// Builds it; needs root.
+    pub(crate) fn build(relay_core: usize, generator_core: usize) -> Result<Self> {
+        let allowed = cpu::allowed()?;
+        if relay_core == generator_core || ![relay_core, generator_core].iter().all(|c| allowed.contains(c)) {
+            bail!("relay and generator need a core each, of {allowed:?}");
+        }
+        // Unique while this process lives, and short enough for a device's name.
+        let tag = std::process::id() % 1_000_000;
+        let mut lab = Self {
+            relay: End::new(format!("pbr{tag}"), relay_core)?,
+            generator: End::new(format!("pbg{tag}"), generator_core)?,
+        };
+        lab.lay_cable().context("building the lab")?;
+        lab.relay.pin_pollers()?;
+        lab.generator.pin_pollers()?;
+        Ok(lab)
+    }
+
+    /// Starts a relay, runs a measurement on the generator's core and side, stops the relay.
+    pub(crate) fn with_relay<T: Send>(
+        &self,
+        program: &Path,
+        measure: impl FnOnce(&UnderTest) -> Result<T> + Send,
+    ) -> Result<T> {
+        let daemon = Daemon {
+            ip: RELAY_IP,
+            ng_port: NG_PORT,
+            media_ports: MEDIA_PORTS,
+        };
+        let mut started = daemon.start(program, &self.relay.namespace, self.relay.core)?;
+        let measured = self.on_generator_side(&started, measure);
+        let ended = started.stop();
+        let measured = measured.with_context(|| started.last_words())?;
+        ended?;
+        Ok(measured)
+    }
+
+    fn on_generator_side<T: Send>(
+        &self,
+        started: &Started,
+        measure: impl FnOnce(&UnderTest) -> Result<T> + Send,
+    ) -> Result<T> {
+        let under_test = UnderTest {
+            ng: SocketAddr::from((RELAY_IP, NG_PORT)),
+            pid: started.pid(),
+            pollers: self.relay.pollers.clone(),
+            device: self.generator.device.clone(),
+            local: GENERATOR_IP,
+        };
+        thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                self.generator.namespace.enter()?;
+                cpu::pin(0, self.generator.core)?;
+                measure(&under_test)
+            });
+            worker
+                .join()
+                .unwrap_or_else(|_| bail!("the measurement panicked"))
+        })
+    }
+
+    fn lay_cable(&mut self) -> Result<()> {
+        let (relay, generator) = (&self.relay, &self.generator);
+        generator.namespace.run(&format!(
+            "ip link add {} address 02:00:00:00:00:02 type veth peer name {} address 02:00:00:00:00:01 netns {}",
+            generator.device,
+            relay.device,
+            relay.namespace.path()
+        ))?;
+        relay.bring_up(RELAY_IP, (GENERATOR_IP, 2))?;
+        generator.bring_up(GENERATOR_IP, (RELAY_IP, 1))?;
+        // The ring sees frames before this; nothing else wants media, so save the generator's core the way up.
+        let (device, (first, _)) = (&generator.device, MEDIA_PORTS);
+        generator.namespace.run("nft add table netdev load")?;
+        generator.namespace.run(&format!(
+            "nft add chain netdev load arrive {{ type filter hook ingress device {device} priority 0 ; }}"
+        ))?;
+        generator.namespace.run(&format!(
+            "nft add rule netdev load arrive udp sport >= {first} drop"
+        ))
+    }
+}
+
+impl End {
+    fn new(device: String, core: usize) -> Result<Self> {
+        Ok(Self {
+            namespace: Namespace::create()?,
+            device,
+            core,
+            pollers: Vec::new(),
+        })
+    }
+
+    fn bring_up(&self, ip: Ipv4Addr, (neighbour, mac): (Ipv4Addr, u8)) -> Result<()> {
+        let (namespace, device) = (&self.namespace, &self.device);
+        namespace.run("ip link set lo up")?;
+        namespace.run(&format!("ip address add {ip}/24 dev {device}"))?;
+        namespace.run(&format!("ip link set {device} up"))?;
+        namespace.run(&format!(
+            "ip neighbour replace {neighbour} lladdr 02:00:00:00:00:0{mac} dev {device} nud permanent"
+        ))?;
+        // Frames as a card would deliver them: none joined, none to be cut. A veth polls only with GRO on.
+        namespace.run(&format!("ethtool -K {device} tso off gso off"))?;
+        namespace.run(&format!("ethtool -K {device} gro on"))?;
+        namespace.script(&format!("echo 1 > /sys/class/net/{device}/threaded"))
+    }
+
+    fn pin_pollers(&mut self) -> Result<()> {
+        self.pollers = process::napi_threads(&self.device)?;
+        if self.pollers.is_empty() {
+            bail!(
+                "the kernel made no polling thread for {}: no threaded NAPI?",
+                self.device
+            );
+        }
+        for tid in &self.pollers {
+            cpu::pin(*tid, self.core)?;
+            cpu::make_urgent(*tid)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! The measurements, each against one freshly started relay.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use super::lab::UnderTest;
+use crate::ng::Client;
+use crate::ng_load::{self, Outcome, Until};
+use crate::rtp_load::{Found, MediaLoad, Setup};
+use crate::sys::process::Usage;
+
+/// Cycles at once: as many as a busy SIP proxy has.
+const IN_FLIGHT: usize = 16;
+/// Calls that stand before the first look, so that what is allocated once is not counted per call.
+const WARM_CALLS: usize = 50;
+const START_PATIENCE: Duration = Duration::from_secs(5);
+/// Length of one trial of a search.
+const TRIAL: Duration = Duration::from_millis(1_000);
+/// Endpoint learning takes three seconds; before that a relay does more work per packet.
+const SETTLING: Duration = Duration::from_millis(3_300);
+
+/// What idle calls cost.
+pub(crate) struct Idle {
+    pub(crate) rss_kb: f64,
+    pub(crate) pss_kb: f64,
+    pub(crate) descriptors: f64,
+    pub(crate) empty_rss_kb: f64,
+}
+
+/// What packets cost at a fixed rate.
+pub(crate) struct Fixed {
+    /// Processor time per packet received, ns: process and kernel threads.
+    pub(crate) cpu_ns: f64,
+    pub(crate) process_ns: f64,
+    pub(crate) loss: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) detail: Value,
+}
+
+/// Memory and descriptors per call that stands and does nothing.
+pub(crate) fn idle(relay: &UnderTest, calls: usize) -> Result<Idle> {
+    let mut ng = connect(relay)?;
+    let empty = Usage::of(relay.pid)?;
+    ng_load::idle_calls(&mut ng, "warm", WARM_CALLS)?;
+    let before = Usage::of(relay.pid)?;
+    ng_load::idle_calls(&mut ng, "idle", calls)?;
+    let after = Usage::of(relay.pid)?;
+    let per_call = |after: u64, before: u64| (after as f64 - before as f64) / calls as f64;
+    Ok(Idle {
+        rss_kb: per_call(after.rss_kb, before.rss_kb),
+        pss_kb: per_call(after.pss_kb, before.pss_kb),
+        descriptors: per_call(after.descriptors, before.descriptors),
+        empty_rss_kb: empty.rss_kb as f64,
+    })
+}
+
+/// Offer, answer, delete as fast as it goes.
+pub(crate) fn cycles(relay: &UnderTest, seconds: f64) -> Result<Outcome> {
+    connect(relay)?;
+    let warm = ng_load::cycles(relay.ng, IN_FLIGHT, Until::Cycles(200))?;
+    let outcome = ng_load::cycles(
+        relay.ng,
+        IN_FLIGHT,
+        Until::Elapsed(Duration::from_secs_f64(seconds)),
+    )?;
+    if warm.errors + outcome.errors > 0 {
+        bail!(
+            "{} of the cycles failed: {}",
+            warm.errors + outcome.errors,
+            outcome.json()
+        );
+    }
+    Ok(outcome)
+}
+
+/// The highest rate with a loss of at most 0.1 %.
+pub(crate) fn search(relay: &UnderTest, calls: usize) -> Result<Found> {
+    let mut load = media(relay, calls)?;
+    load.warm_up(SETTLING)?;
+    let found = load.search(TRIAL, |trial| {
+        let kept = if trial.generator_kept_up() {
+            ""
+        } else {
+            " (generator behind)"
+        };
+        eprintln!(
+            "    {:>9.0} packets/s: loss {:.3} %{kept}",
+            trial.sent_rate(),
+            trial.totals.loss() * 100.0
+        );
+    })?;
+    Ok(found)
+}
+
+/// Processor time and latency at a rate.
+pub(crate) fn fixed(relay: &UnderTest, calls: usize, rate: f64, seconds: f64) -> Result<Fixed> {
+    let mut load = media(relay, calls)?;
+    load.warm_up(SETTLING)?;
+    let before = relay.cpu_ns()?;
+    let trial = load.trial(rate, Duration::from_secs_f64(seconds))?;
+    let after = relay.cpu_ns()?;
+    let per_packet = |ns: u64| ns as f64 / trial.totals.sent.max(1) as f64;
+    let (process, pollers) = (after.0 - before.0, after.1 - before.1);
+    let (p50_us, p99_us) = (load.latency_us(0.5), load.latency_us(0.99));
+    Ok(Fixed {
+        cpu_ns: per_packet(process + pollers),
+        process_ns: per_packet(process),
+        loss: trial.totals.loss(),
+        p50_us,
+        p99_us,
+        detail: json!({ "trial": trial.json(), "latency": load.latency_json() }),
+    })
+}
+
+fn media(relay: &UnderTest, calls: usize) -> Result<MediaLoad> {
+    let device = Some(relay.device.clone());
+    MediaLoad::new(
+        connect(relay)?,
+        Setup {
+            calls,
+            local: relay.local,
+            sockets: 1,
+            device,
+        },
+    )
+}
+
+fn connect(relay: &UnderTest) -> Result<Client> {
+    let mut ng = Client::connect(relay.ng)?;
+    ng.await_ping(START_PATIENCE)?;
+    Ok(ng)
+}

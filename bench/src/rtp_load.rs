@@ -1,0 +1,341 @@
+//! Load on the media ports: calls set up over ng, test packets both ways, and what became of them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::calls::{Call, Names};
+use crate::cli::{self, Mode};
+use crate::media::engine::{self, Trial};
+use crate::media::flows::{Flows, Route};
+use crate::media::io::PacketIo;
+use crate::media::ring::RingIo;
+use crate::media::search::{self, Range};
+use crate::media::udp::{self, UdpIo};
+use crate::ng::Client;
+use crate::sys::{cpu, signals};
+
+/// The loss that still passes a search.
+pub(crate) const LOSS_MAX: f64 = 0.001;
+/// Packets/s of real G.711 in one direction.
+const REAL_TIME: f64 = 50.0;
+
+/// Runs `rtp`.
+pub(crate) fn run(options: &cli::Rtp) -> Result<bool> {
+    if let Some(core) = options.core {
+        cpu::pin(0, core)?;
+    }
+    let mut ng = Client::connect(options.ng)?;
+    ng.await_ping(Duration::from_secs(2))?;
+    let setup = Setup {
+        calls: options.calls,
+        local: local_address(&ng, options.local)?,
+        sockets: options.sockets,
+        device: options.device.clone(),
+    };
+    let mut load = MediaLoad::new(ng, setup)?;
+    let outcome = run_mode(options, &mut load);
+    load.end()?;
+    outcome
+}
+
+fn run_mode(options: &cli::Rtp, load: &mut MediaLoad) -> Result<bool> {
+    let rate = options.rate.unwrap_or(options.calls as f64 * 2.0 * REAL_TIME);
+    let seconds = options
+        .seconds
+        .unwrap_or(if options.mode == Mode::Steady { 5.0 } else { 1.0 });
+    let duration = Duration::from_secs_f64(seconds);
+    let rates = match options.mode {
+        Mode::Steady => vec![rate],
+        Mode::Ramp { to } => (0..=10)
+            .map(|step| rate + (to - rate) * f64::from(step) / 10.0)
+            .collect(),
+        Mode::Search => return search(options, load, duration),
+    };
+    let mut trials = Vec::new();
+    let mut clean = true;
+    for rate in rates {
+        let trial = load.trial(rate, duration)?;
+        clean &= trial.totals.lost() == 0 && trial.totals.corrupted + trial.totals.misdelivered == 0;
+        if !options.json {
+            println!("{}", line(&trial, load.latency_line()));
+        }
+        let mut entry = trial.json();
+        entry["latency"] = load.latency_json();
+        trials.push(entry);
+    }
+    if options.json {
+        println!("{:#}", json!({ "calls": options.calls, "trials": trials }));
+    }
+    Ok(clean)
+}
+
+fn search(options: &cli::Rtp, load: &mut MediaLoad, duration: Duration) -> Result<bool> {
+    let found = load.search(duration, |trial| {
+        if !options.json {
+            println!("{}", line(trial, String::new()));
+        }
+    })?;
+    if options.json {
+        println!("{:#}", json!({ "calls": options.calls, "search": found.json() }));
+    } else {
+        println!("{}", found.text());
+    }
+    Ok(found.rate > 0.0)
+}
+
+fn line(trial: &Trial, latency: String) -> String {
+    let totals = &trial.totals;
+    let mut line = format!(
+        "{:>9.0} packets/s: {} sent, {} received, loss {:.4} %",
+        trial.sent_rate(),
+        totals.sent,
+        totals.received,
+        totals.loss() * 100.0
+    );
+    for (count, what) in [
+        (totals.duplicates, "duplicates"),
+        (totals.reordered, "reordered"),
+        (totals.corrupted, "corrupted"),
+        (totals.misdelivered, "misdelivered"),
+        (totals.foreign, "foreign"),
+        (totals.dead_flows, "dead flows"),
+    ] {
+        if count > 0 {
+            line += &format!(", {count} {what}");
+        }
+    }
+    if !trial.generator_kept_up() {
+        line += &format!(" (asked for {:.0}; the generator did not keep up)", trial.rate);
+    }
+    if !latency.is_empty() {
+        line += "; ";
+        line += &latency;
+    }
+    line
+}
+
+/// What a media load needs to know.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) calls: usize,
+    pub(crate) local: Ipv4Addr,
+    /// UDP sockets per side, unless there is a device.
+    pub(crate) sockets: usize,
+    /// Bypass the socket layer on this device; then each party has a port of its own.
+    pub(crate) device: Option<String>,
+}
+
+/// Calls with flows, and the means to send on them.
+pub(crate) struct MediaLoad {
+    ng: Client,
+    setup: Setup,
+    calls: Vec<Call>,
+    flows: Flows,
+    io: Box<dyn PacketIo>,
+    generation: u64,
+}
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// Highest rate with a loss of at most [`LOSS_MAX`], packets/s.
+    pub(crate) rate: f64,
+    /// Flows that stayed dead after an overload, the most in one step.
+    pub(crate) dead_after_overload: u64,
+    /// The generator, not the relay, was the limit.
+    pub(crate) generator_bound: bool,
+}
+
+impl Found {
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "packets_per_second": self.rate,
+            "dead_flows_after_overload": self.dead_after_overload,
+            "generator_bound": self.generator_bound,
+        })
+    }
+
+    fn text(&self) -> String {
+        let bound = if self.generator_bound {
+            " (the generator's limit, not the relay's)"
+        } else {
+            ""
+        };
+        let dead = self.dead_after_overload;
+        let rate = self.rate;
+        format!(
+            "highest rate with loss <= 0.1 %: {rate:.0} packets/s{bound}; {dead} flows dead after overload"
+        )
+    }
+}
+
+impl MediaLoad {
+    /// Sets the calls up.
+    pub(crate) fn new(mut ng: Client, setup: Setup) -> Result<Self> {
+        let (calls, flows, io) = build(&mut ng, &setup, 0)?;
+        Ok(Self {
+            ng,
+            setup,
+            calls,
+            flows,
+            io,
+            generation: 0,
+        })
+    }
+
+    /// One trial at a rate.
+    pub(crate) fn trial(&mut self, rate: f64, duration: Duration) -> Result<Trial> {
+        engine::run(&mut self.flows, self.io.as_mut(), rate, duration)
+    }
+
+    /// Enough packets for every flow to be heard and settled.
+    pub(crate) fn warm_up(&mut self, duration: Duration) -> Result<Trial> {
+        self.trial(self.flow_count() * REAL_TIME, duration)
+    }
+
+    pub(crate) fn latency_line(&self) -> String {
+        self.flows.latency().line()
+    }
+
+    pub(crate) fn latency_json(&self) -> Value {
+        self.flows.latency().json()
+    }
+
+    /// Microseconds at a quantile, of the last trial.
+    pub(crate) fn latency_us(&self, quantile: f64) -> f64 {
+        self.flows.latency().us(quantile)
+    }
+
+    /// Looks for the highest rate with a loss of at most [`LOSS_MAX`]. After a rate that was too much, flows that do
+    /// not recover are counted, and the calls are made anew so that the next trial starts fair.
+    pub(crate) fn search(&mut self, duration: Duration, mut report: impl FnMut(&Trial)) -> Result<Found> {
+        let mut found = Found {
+            rate: 0.0,
+            dead_after_overload: 0,
+            generator_bound: false,
+        };
+        let range = Range {
+            from: 40_000.0,
+            to: 5_000_000.0,
+            precision: 1.03,
+        };
+        self.warm_up(Duration::from_millis(300))?;
+        let mut sent_rate = 0.0;
+        let rate = search::highest(range, |rate| {
+            let trial = self.trial(rate, duration)?;
+            report(&trial);
+            let passed = trial.totals.loss() <= LOSS_MAX && trial.generator_kept_up();
+            if passed {
+                sent_rate = trial.sent_rate();
+            } else if !trial.generator_kept_up() && trial.totals.loss() <= LOSS_MAX {
+                found.generator_bound = true;
+                sent_rate = trial.sent_rate();
+            } else {
+                found.generator_bound = false;
+                let dead = self.recover()?;
+                found.dead_after_overload = found.dead_after_overload.max(dead);
+            }
+            Ok(passed)
+        })?;
+        found.rate = if rate > 0.0 { sent_rate.min(rate) } else { 0.0 };
+        Ok(found)
+    }
+
+    /// Flows that are dead at a low rate; if there are any, the calls are set up anew.
+    fn recover(&mut self) -> Result<u64> {
+        let dead = self.warm_up(Duration::from_millis(200))?.totals.dead_flows;
+        if dead > 0 {
+            self.delete_calls()?;
+            self.generation += 1;
+            (self.calls, self.flows, self.io) = build(&mut self.ng, &self.setup, self.generation)?;
+            self.warm_up(Duration::from_millis(300))?;
+        }
+        Ok(dead)
+    }
+
+    /// Deletes the calls, also after an interrupt.
+    pub(crate) fn end(mut self) -> Result<()> {
+        let interrupted = signals::interrupted();
+        signals::forget();
+        self.delete_calls()?;
+        if interrupted { bail!("interrupted") } else { Ok(()) }
+    }
+
+    fn delete_calls(&mut self) -> Result<()> {
+        let mut calls = self.calls.drain(..);
+        calls.try_for_each(|call| call.tear_down(&mut self.ng).map(drop))
+    }
+
+    fn flow_count(&self) -> f64 {
+        self.setup.calls as f64 * 2.0
+    }
+}
+
+type Built = (Vec<Call>, Flows, Box<dyn PacketIo>);
+
+fn build(ng: &mut Client, setup: &Setup, generation: u64) -> Result<Built> {
+    let per_side = if setup.device.is_some() {
+        setup.calls
+    } else {
+        setup.sockets.min(setup.calls)
+    };
+    let bind = || {
+        (0..per_side)
+            .map(|_| udp::bind(setup.local))
+            .collect::<Result<Vec<_>>>()
+    };
+    let (callers, callees) = (bind()?, bind()?);
+    let addresses = |sockets: &[UdpSocket]| sockets.iter().map(udp::local).collect::<Result<Vec<_>>>();
+    let (caller_addrs, callee_addrs) = (addresses(&callers)?, addresses(&callees)?);
+    let prefix = format!("rtp{generation}");
+    let mut calls = Vec::with_capacity(setup.calls);
+    let mut routes = Vec::with_capacity(setup.calls * 2);
+    for index in 0..setup.calls {
+        signals::check()?;
+        let (caller, callee) = (caller_addrs[index % per_side], callee_addrs[index % per_side]);
+        let names = Names::new(&prefix, index as u64);
+        let call = Call::set_up(ng, names, caller.into(), callee.into(), false)
+            .with_context(|| format!("call {} of {}", index + 1, setup.calls))?;
+        let (caller_to, callee_to) = (v4(call.caller_to)?, v4(call.callee_to)?);
+        routes.push(Route {
+            from: caller,
+            to: caller_to,
+            via: callee_to,
+            sink: callee,
+        });
+        routes.push(Route {
+            from: callee,
+            to: callee_to,
+            via: caller_to,
+            sink: caller,
+        });
+        calls.push(call);
+    }
+    // Flows of one socket side by side leave in one system call.
+    routes.sort_by_key(|route| route.from);
+    let flows = Flows::new(routes);
+    let sockets = callers.into_iter().chain(callees).collect();
+    let io: Box<dyn PacketIo> = match &setup.device {
+        Some(device) => Box::new(RingIo::new(device, &flows, sockets)?),
+        None => Box::new(UdpIo::new(sockets, &flows)?),
+    };
+    Ok((calls, flows, io))
+}
+
+/// The parties' address: the one given, or the one by which we reach the control port.
+pub(crate) fn local_address(ng: &Client, given: Option<Ipv4Addr>) -> Result<Ipv4Addr> {
+    match (given, ng.local_addr()?.ip()) {
+        (Some(ip), _) | (None, IpAddr::V4(ip)) => Ok(ip),
+        (None, IpAddr::V6(_)) => bail!("media load speaks IPv4: say which address with --local"),
+    }
+}
+
+fn v4(addr: SocketAddr) -> Result<SocketAddrV4> {
+    match addr {
+        SocketAddr::V4(addr) => Ok(addr),
+        SocketAddr::V6(_) => bail!("the relay answered an IPv4 party with {addr}"),
+    }
+}
