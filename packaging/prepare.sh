@@ -17,8 +17,8 @@ as_root() {
     fi
 }
 
-# install REASON PACKAGE...
-install() {
+# apt_install REASON PACKAGE...
+apt_install() {
     local reason=$1
     shift
     command -v apt-get >/dev/null || die "$reason: please install what Debian calls $* (there is no apt-get here)"
@@ -33,7 +33,7 @@ install() {
 
 # need PROGRAM PACKAGE REASON: installs the package if the program is missing.
 need() {
-    PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || install "$3" "$2"
+    PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || apt_install "$3" "$2"
 }
 
 # need_services PROGRAM PACKAGE ...: the same for packages that bring services, which are neither started now nor at the
@@ -52,7 +52,7 @@ need_services() {
         made=1
     fi
     local status=0
-    (install "the tests make calls with them (their services stay off)" "${missing[@]}") || status=$?
+    (apt_install "the tests make calls with them (their services stay off)" "${missing[@]}") || status=$?
     [ -z "$made" ] || as_root rm -f $policy
     [ $status -eq 0 ] || exit $status
     local package
@@ -73,15 +73,15 @@ need_cargo() {
         PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
     fi
     if ! have_cargo; then
-        install "cargo is missing or older than $RUST_NEEDED" cargo-web rustc-web
+        apt_install "cargo is missing or older than $RUST_NEEDED" cargo-web rustc-web
         # An older cargo of another origin may stand first.
         PATH="/usr/bin:$PATH"
         hash -r
         have_cargo || die "Debian's cargo-web is older than $RUST_NEEDED: is bookworm-security among apt's sources?"
     fi
     need cc "gcc" "cargo links with it"
-    [ -e /usr/include/stdio.h ] || install "C libraries are built with it" libc6-dev
-    [ -e /etc/ssl/certs/ca-certificates.crt ] || install "cargo fetches crates over HTTPS" ca-certificates
+    [ -e /usr/include/stdio.h ] || apt_install "C libraries are built with it" libc6-dev
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_install "cargo fetches crates over HTTPS" ca-certificates
     say "building with $(cargo --version)"
 }
 
