@@ -37,8 +37,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "num-threads",
         "NUM",
         "Packet workers. Without it, one for each core.",
-    )
-    .default("0"),
+    ),
     text(
         "software-id",
         "TEXT",
