@@ -12,7 +12,13 @@ mod call;
 mod config;
 mod env;
 mod interfaces;
+#[allow(dead_code)]
+mod limits;
+#[allow(dead_code)] // until view.rs reads it
+mod mos;
 mod output;
+#[allow(dead_code)] // until view.rs reads it
+mod reception;
 
 pub use call::{Call, SdpReply};
 pub use config::{Config, MediaPolicy, Mos, MosFormula, RecordingConfig, SsrcReporting, Timeouts};

@@ -1,0 +1,25 @@
+//! Bounds of one call. What exceeds them is refused with an error reply; nothing grows with traffic.
+
+/// Parties of a call, branches and merged calls included.
+pub const PARTIES_MAX: usize = 128;
+
+/// Media of one party, over all its SDP bodies.
+pub const MEDIAS_MAX: usize = 64;
+
+/// Sets of local sockets that one media keeps for peers it had before, the current one included.
+pub const SOCKET_SETS_MAX: usize = 4;
+
+/// Other tags by which a party is known.
+pub const ALIASES_MAX: usize = 32;
+
+/// Codecs of one media; the payload type is a 7-bit number.
+pub const CODECS_MAX: usize = 128;
+
+/// Streams that reception reports are kept for.
+pub const REPORTED_SSRCS_MAX: usize = 64;
+
+/// Points of an opinion score's progression.
+pub const PROGRESSION_MAX: usize = 10;
+
+/// Bytes of an SDP body or of metadata that is kept for a recording's metadata file.
+pub const RECORDED_TEXT_BYTES_MAX: usize = 256 * 1024;
