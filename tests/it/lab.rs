@@ -74,6 +74,19 @@ pub(crate) fn wait_for(what: &str, limit: Duration, mut done: impl FnMut() -> bo
     }
 }
 
+/// The seed of a random test: `PATCHBAY_IT_SEED`, or else another one each time; printed, so that it can be repeated.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("PATCHBAY_IT_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let seed = given.unwrap_or(now.as_nanos() as u64);
+    eprintln!("PATCHBAY_IT_SEED={seed}");
+    seed
+}
+
 /// Runs a program to its end; fails the test with what it said if it failed.
 pub(crate) fn run(mut command: Command) -> String {
     let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));

@@ -1,5 +1,8 @@
 //! The one integration-test binary.
 
+mod differential;
+mod differential_cases;
+mod differential_known;
 mod lab;
 mod nat;
 mod ng;

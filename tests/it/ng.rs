@@ -206,6 +206,12 @@ impl Ng {
         reply.is_some_and(|reply| reply.text_of("result") == "pong")
     }
 
+    /// Sends any bytes behind a fresh cookie and does not wait for a reply.
+    pub(crate) fn send_raw(&self, body: &[u8]) {
+        let cookie = format!("{}_{} ", std::process::id(), COOKIE.fetch_add(1, Relaxed));
+        let _ = self.socket.send(&[cookie.as_bytes(), body].concat());
+    }
+
     /// Sends any bytes behind a fresh cookie, again each second as controllers do.
     pub(crate) fn ask_raw(&self, body: &[u8], limit: Duration) -> Option<Value> {
         let cookie = format!("{}_{}", std::process::id(), COOKIE.fetch_add(1, Relaxed));

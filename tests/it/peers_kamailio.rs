@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::lab::{Host, Lab, have, run, wait_for};
 use crate::nat::{self, Place};
 use crate::process::Process;
-use crate::relay::{RELAY_IP, Relay, under_test};
+use crate::relay::{MEDIA_PORTS, RELAY_IP, Relay, under_test};
 use crate::rtp::{Party, meet, pace, talk};
 use crate::sip::{Phone, kamailio};
 
@@ -308,19 +308,11 @@ fn recording_opens_in_tshark() {
         panic!("one file in {}, not {files:?}", folder.display())
     };
     let file = file.to_str().unwrap();
-    // As a reader would: with the heuristics that find RTP in UDP, one line with the SSRC of each packet.
+    // One line with the SSRC of each packet. The NATs' ports are random and may be some other protocol's own.
+    let decode = format!("udp.port=={}-{},rtp", MEDIA_PORTS.start(), MEDIA_PORTS.end());
     let mut tshark = std::process::Command::new("tshark");
     tshark.args([
-        "-r",
-        file,
-        "--enable-heuristic",
-        "rtp_udp",
-        "-Y",
-        "rtp",
-        "-T",
-        "fields",
-        "-e",
-        "rtp.ssrc",
+        "-r", file, "-d", &decode, "-Y", "rtp", "-T", "fields", "-e", "rtp.ssrc",
     ]);
     let ssrcs = run(tshark);
     for party in [&alice, &bob] {

@@ -1,5 +1,6 @@
 //! A program running on a host of the lab: what it writes goes to a file, and it never outlives its owner.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -33,6 +34,20 @@ impl Process {
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// UDP ports that are bound on its host, read without touching one.
+    pub(crate) fn udp_ports(&self) -> BTreeSet<u16> {
+        let tables = ["udp", "udp6"].map(|table| format!("/proc/{}/net/{table}", self.id()));
+        let text: String = tables
+            .iter()
+            .map(|table| fs::read_to_string(table).unwrap_or_default())
+            .collect();
+        let local_ports = text.lines().filter_map(|line| {
+            let local = line.split_whitespace().nth(1)?;
+            u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()
+        });
+        local_ports.collect()
     }
 
     /// What it has written so far.

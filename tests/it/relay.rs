@@ -36,6 +36,11 @@ pub(crate) struct Relay {
 impl Relay {
     /// Starts `program` on `host`, which must have [`RELAY_IP`], with `more` options, and waits until it answers.
     pub(crate) fn start(lab: &Lab, host: &Host, program: &str, more: &[&str]) -> Self {
+        Self::start_as(lab, host, "relay", program, more)
+    }
+
+    /// The same under a name of its own, for labs with several.
+    pub(crate) fn start_as(lab: &Lab, host: &Host, name: &str, program: &str, more: &[&str]) -> Self {
         let ng_listener = SocketAddr::new(RELAY_IP.parse().unwrap(), NG_PORT);
         let (listen, interface) = (ng_listener.to_string(), format!("--interface={RELAY_IP}"));
         let (low, high) = (MEDIA_PORTS.start().to_string(), MEDIA_PORTS.end().to_string());
@@ -60,7 +65,7 @@ impl Relay {
             args.push(&interface);
         }
         args.extend(more);
-        let mut process = Process::start(lab, host, "relay", program, &args);
+        let mut process = Process::start(lab, host, name, program, &args);
         let ng = Ng::new(host, ng_listener);
         wait_for("the relay to answer a ping", Duration::from_secs(20), || {
             assert!(
@@ -86,16 +91,9 @@ impl Relay {
 
     /// UDP ports of the media range that are bound on its host.
     pub(crate) fn media_ports(&self) -> BTreeSet<u16> {
-        let tables = ["udp", "udp6"].map(|table| format!("/proc/{}/net/{table}", self.process.id()));
-        let text: String = tables
-            .iter()
-            .map(|table| fs::read_to_string(table).unwrap_or_default())
-            .collect();
-        let local_ports = text.lines().filter_map(|line| {
-            let local = line.split_whitespace().nth(1)?;
-            u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()
-        });
-        local_ports.filter(|port| MEDIA_PORTS.contains(port)).collect()
+        let mut ports = self.process.udp_ports();
+        ports.retain(|port| MEDIA_PORTS.contains(port));
+        ports
     }
 
     /// How many descriptors it holds.

@@ -76,11 +76,8 @@ impl Phone {
 
     /// A registered phone that waits for a call with this Call-ID.
     pub(crate) fn callee(lab: &Lab, place: &Place, call_id: &str, audio: u16) -> Self {
-        let phone = Self::start(lab, place, "callee", CALLEE, call_id, audio, &[]);
-        wait_for("the callee's phone to listen", PATIENCE, || {
-            let bound = place.host.enter(|| std::net::UdpSocket::bind(phone.addr));
-            bound.is_err()
-        });
+        let mut phone = Self::start(lab, place, "callee", CALLEE, call_id, audio, &[]);
+        phone.wait_for("a socket", |phone| phone.process.udp_ports().contains(&5060));
         phone
     }
 
