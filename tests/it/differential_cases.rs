@@ -267,6 +267,71 @@ const BOB_EVERYTHING: &str = "v=0
     a=ptime:20
     a=sendrecv";
 
+const ALICE_EXTMAP: &str = "v=0
+    o=alice 1 1 IN IP4 198.51.100.1
+    s=extensions
+    c=IN IP4 198.51.100.1
+    t=0 0
+    a=extmap-allow-mixed
+    m=audio 40000 RTP/AVP 8
+    a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level
+    a=extmap:3/recvonly urn:ietf:params:rtp-hdrext:sdes:mid";
+const ALICE_INACTIVE: &str = "v=0
+    o=alice 1 1 IN IP4 198.51.100.1
+    s=direction of all
+    c=IN IP4 198.51.100.1
+    t=0 0
+    a=inactive
+    m=audio 40000 RTP/AVP 8
+    m=audio 40010 RTP/AVP 0
+    a=recvonly";
+const BOB_TWO: &str = "v=0
+    o=bob 1 1 IN IP4 198.51.100.2
+    s=direction of all
+    c=IN IP4 198.51.100.2
+    t=0 0
+    m=audio 42000 RTP/AVP 8
+    a=inactive
+    m=audio 42010 RTP/AVP 0
+    a=sendonly";
+const ALICE_RTCP: &str = "v=0
+    o=alice 1 1 IN IP4 198.51.100.1
+    s=rtcp elsewhere
+    c=IN IP4 198.51.100.1
+    t=0 0
+    m=audio 40000 RTP/AVP 8
+    a=rtcp:40007 IN IP4 198.51.100.9";
+const ALICE_MOVED: &str = "v=0
+    o=alice 2890844526 2890844527 IN IP4 198.51.100.8
+    s=call
+    c=IN IP4 198.51.100.8
+    t=0 0
+    m=audio 40100 RTP/AVP 0 8 101
+    a=rtpmap:101 telephone-event/8000
+    a=fmtp:101 0-15";
+const ALICE_FLOOR: &str = "v=0
+    o=alice 1 1 IN IP4 198.51.100.1
+    s=floor control
+    c=IN IP4 198.51.100.1
+    t=0 0
+    m=application 40000 UDP/BFCP *
+    a=floorctrl:c-only";
+const BOB_FLOOR: &str = "v=0
+    o=bob 1 1 IN IP4 198.51.100.2
+    s=floor control
+    c=IN IP4 198.51.100.2
+    t=0 0
+    m=application 42000 UDP/BFCP *
+    a=floorctrl:s-only";
+const ALICE_REJECTS: &str = "v=0
+    o=alice 1 1 IN IP4 198.51.100.1
+    s=nothing
+    c=IN IP4 198.51.100.1
+    t=0 0
+    m=audio 0 RTP/AVP 8
+    m=video 40002 RTP/AVP 96
+    a=rtpmap:96 H264/90000";
+
 const REPLACE: &[(&str, Key)] = &[("replace", List(&["origin", "session-connection"]))];
 
 /// All of them.
@@ -625,6 +690,123 @@ pub(crate) const CASES: &[Case] = &[
             offer(ALICE).keys(&[("label", Text("caller")), ("metadata", Text("k:v"))]),
             answer(BOB).keys(&[("label", Text("callee"))]),
             command("query"),
+        ],
+    },
+    Case {
+        name: "extmap",
+        steps: &[offer(ALICE_EXTMAP), answer(BOB)],
+    },
+    Case {
+        name: "strip-extmap",
+        steps: &[
+            offer(ALICE_EXTMAP).keys(&[("flags", List(&["strip-extmap"]))]),
+            answer(BOB),
+        ],
+    },
+    Case {
+        name: "direction of the session",
+        steps: &[offer(ALICE_INACTIVE), answer(BOB_TWO)],
+    },
+    Case {
+        name: "rtcp elsewhere",
+        steps: &[offer(ALICE_RTCP), answer(BOB), command("query")],
+    },
+    Case {
+        name: "party moves",
+        steps: &[
+            offer(ALICE),
+            answer(BOB),
+            offer(ALICE_MOVED).tags("alice", "bob"),
+            answer(BOB),
+        ],
+    },
+    Case {
+        name: "party moves, no-port-latching",
+        steps: &[
+            offer(ALICE),
+            answer(BOB),
+            offer(ALICE_MOVED)
+                .tags("alice", "bob")
+                .keys(&[("flags", List(&["no-port-latching"]))]),
+            answer(BOB),
+        ],
+    },
+    Case {
+        name: "party moves, port-latching",
+        steps: &[
+            offer(ALICE),
+            answer(BOB),
+            offer(ALICE_MOVED)
+                .tags("alice", "bob")
+                .keys(&[("flags", List(&["port-latching"]))]),
+            answer(BOB),
+        ],
+    },
+    Case {
+        name: "unknown protocol over UDP",
+        steps: &[offer(ALICE_FLOOR), answer(BOB_FLOOR)],
+    },
+    Case {
+        name: "media offered as rejected",
+        steps: &[offer(ALICE_REJECTS), answer(BOB_VIDEO)],
+    },
+    Case {
+        name: "ICE=force-relay",
+        steps: &[
+            offer(ALICE_ICE).keys(&[("ICE", Text("force-relay"))]),
+            answer(BOB),
+        ],
+    },
+    Case {
+        name: "single-codec",
+        steps: &[
+            offer(ALICE),
+            answer(ALICE).keys(&[("flags", List(&["single-codec"]))]),
+        ],
+    },
+    Case {
+        name: "internal and external",
+        steps: &[
+            offer(ALICE).keys(&[("direction", List(&["internal", "external"]))]),
+            answer(BOB),
+        ],
+    },
+    Case {
+        name: "unknown interface",
+        steps: &[
+            offer(ALICE).keys(&[("direction", List(&["default", "nowhere"]))]),
+            answer(BOB),
+        ],
+    },
+    Case {
+        name: "delete by branch and by tags",
+        steps: &[
+            offer(ALICE).branch("z9hG4bK1"),
+            offer(ALICE).branch("z9hG4bK2"),
+            command("delete").branch("z9hG4bKother").tags("alice", ""),
+            command("delete").branch("z9hG4bK1").tags("alice", ""),
+            answer(BOB).branch("z9hG4bK2"),
+            command("delete").tags("bob", "alice"),
+            command("query"),
+        ],
+    },
+    Case {
+        name: "delete after the answer of a fork",
+        steps: &[
+            offer(ALICE).branch("z9hG4bK1"),
+            offer(ALICE).branch("z9hG4bK2"),
+            answer(BOB).branch("z9hG4bK2"),
+            command("delete").tags("alice", "bob"),
+            command("query"),
+        ],
+    },
+    Case {
+        name: "query of one party",
+        steps: &[
+            offer(ALICE),
+            answer(BOB),
+            command("query").tags("bob", ""),
+            command("query").tags("nobody", ""),
         ],
     },
 ];

@@ -260,3 +260,17 @@ impl Host {
             .unwrap_or_else(|e| panic!("{addr}: {e}"))
     }
 }
+
+#[test]
+fn what_a_dead_process_left_is_removed() {
+    if !have(&[]) {
+        return;
+    }
+    // No process has the highest id there can be.
+    let left = "pb4194304-0-left";
+    run(command("ip", &["netns", "add", left]));
+    let lab = Lab::new("sweep");
+    remove_leftovers();
+    assert!(!Path::new(NETNS_DIR).join(left).exists());
+    drop(lab);
+}
