@@ -25,6 +25,21 @@ macro_rules! drop_reasons {
     };
 }
 
+impl DropReason {
+    /// It points at an error or an attack, rather than at what signalling has agreed.
+    pub const fn is_error(self) -> bool {
+        matches!(
+            self,
+            Self::Malformed
+                | Self::StrictSource
+                | Self::ForeignSource
+                | Self::Loop
+                | Self::SrtpAuth
+                | Self::SrtpReplay
+        )
+    }
+}
+
 drop_reasons! {
     /// No plan names the socket it arrived on (yet, or any more).
     NoFlow = "no-flow",
@@ -54,7 +69,8 @@ drop_reasons! {
     Unexpected = "unexpected",
     /// The punt queue to the control side was full.
     PuntFull = "punt-full",
-    /// The kernel refused the packet (unreachable, no buffer, ...); the flow goes on.
+    /// The kernel refused the packet (unreachable, no buffer, ...); the flow goes on. Counted at the flow it should
+    /// have gone to.
     SendError = "send-error",
     /// SRTP that did not authenticate.
     SrtpAuth = "srtp-auth",
@@ -85,6 +101,29 @@ pub struct SsrcStats {
     pub payload_type: AtomicU32,
     /// When the last packet arrived, µs since the epoch.
     pub last_us: AtomicU64,
+}
+
+impl SsrcStats {
+    fn copy_from(&self, other: &Self) {
+        for (to, from) in [
+            (&self.ssrc_plus_one, &other.ssrc_plus_one),
+            (&self.packets, &other.packets),
+            (&self.bytes, &other.bytes),
+            (&self.last_us, &other.last_us),
+        ] {
+            to.store(from.load(Relaxed), Relaxed);
+        }
+        for (to, from) in [
+            (&self.ext_seq, &other.ext_seq),
+            (&self.timestamp, &other.timestamp),
+            (&self.lost, &other.lost),
+            (&self.duplicates, &other.duplicates),
+            (&self.jitter, &other.jitter),
+            (&self.payload_type, &other.payload_type),
+        ] {
+            to.store(from.load(Relaxed), Relaxed);
+        }
+    }
 }
 
 /// Counters of one flow. Bytes are UDP payload.
@@ -133,9 +172,37 @@ impl FlowStats {
         counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
+    /// Sets a counter that only the caller writes.
+    #[inline]
+    pub fn set(counter: &AtomicU64, n: u64) {
+        counter.store(n, Relaxed);
+    }
+
+    /// Takes over the counts of `other`, which nobody writes any more.
+    pub fn copy_from(&self, other: &Self) {
+        let pairs = [
+            (&self.packets, &other.packets),
+            (&self.bytes, &other.bytes),
+            (&self.errors, &other.errors),
+            (&self.packets_out, &other.packets_out),
+            (&self.bytes_out, &other.bytes_out),
+            (&self.errors_out, &other.errors_out),
+            (&self.last_packet_us, &other.last_packet_us),
+        ];
+        for (to, from) in pairs.into_iter().chain(self.drops.iter().zip(&other.drops)) {
+            to.store(from.load(Relaxed), Relaxed);
+        }
+        for (to, from) in self.ssrc.iter().zip(&other.ssrc) {
+            to.copy_from(from);
+        }
+    }
+
     /// Counts one packet dropped for `reason`.
     #[inline]
     pub fn dropped(&self, reason: DropReason) {
         Self::add(&self.drops[reason as usize], 1);
+        if reason.is_error() {
+            Self::add(&self.errors, 1);
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! A flow: its plan, resolved, and its state.
 
-use plan::{CallKey, Plan, RtcpPolicy, Sink, Time};
+use std::net::SocketAddr;
 
+use plan::{CallKey, DropReason, FlowStats, Learning, LocalSocket, Plan, RtcpPolicy, Sink, Time};
+
+use crate::state::State;
 use crate::table::Slot;
 
 /// A sink with its flow's place; what it does beyond forwarding stays in the plan.
@@ -29,30 +32,100 @@ impl SinkSlot {
     }
 }
 
+/// Reports that wait until somebody drains them; kept as bits, so that none gets lost or needs room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    pub(crate) learned: bool,
+    pub(crate) looped: bool,
+}
+
 /// One flow.
 #[derive(Debug)]
 pub(crate) struct Flow {
     pub(crate) call: CallKey,
     pub(crate) plan: Plan,
+    pub(crate) state: State,
     pub(crate) sinks: Vec<SinkSlot>,
     pub(crate) rtcp_sinks: Vec<SinkSlot>,
+    /// Where this RTP flow's RTCP lives, if it is another flow.
     pub(crate) rtcp_slot: Option<Slot>,
+    /// Where this RTCP flow's RTP lives.
     pub(crate) rtp_slot: Option<Slot>,
+    pub(crate) news: News,
+    /// The most that one packet can cause: datagrams, and how many of them are changed.
+    pub(crate) fanout: Fanout,
+}
+
+/// What one packet can cause.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fanout {
+    pub(crate) datagrams: usize,
+    pub(crate) changed: usize,
 }
 
 impl Flow {
-    pub(crate) fn new(_now: Time, call: CallKey, plan: Plan) -> Self {
+    pub(crate) fn new(now: Time, call: CallKey, plan: Plan) -> Self {
         Self {
             call,
             plan,
+            state: State::new(now),
             sinks: Vec::new(),
             rtcp_sinks: Vec::new(),
             rtcp_slot: None,
             rtp_slot: None,
+            news: News::default(),
+            fanout: Fanout::default(),
         }
     }
 
-    pub(crate) fn replan(&mut self, _now: Time, plan: Plan) {
-        self.plan = plan;
+    /// Takes a new plan for the same flow.
+    pub(crate) fn replan(self, now: Time, plan: Plan) -> Self {
+        if !std::sync::Arc::ptr_eq(&self.plan.stats, &plan.stats) {
+            plan.stats.copy_from(&self.plan.stats);
+        }
+        let state = self.state.adopt(now, &self.plan, &plan);
+        Self { plan, state, ..self }
+    }
+
+    /// Where packets to the peer go, and which socket they leave by.
+    #[inline]
+    pub(crate) fn peer(&self) -> Result<(LocalSocket, SocketAddr), DropReason> {
+        if self.plan.nat_wait && !self.state.heard {
+            return Err(DropReason::NoPeer);
+        }
+        self.peer_unheard()
+    }
+
+    /// The same, whether the peer was heard or not.
+    #[inline]
+    pub(crate) fn peer_unheard(&self) -> Result<(LocalSocket, SocketAddr), DropReason> {
+        // Without a signalled address the peer is on hold or has not answered: nothing is sent, whoever was heard.
+        let signalled = self.plan.peer.ok_or(DropReason::NoPeer)?;
+        let learned = self.state.sources.learned();
+        let uses_learned = self.plan.source.learning != Learning::Off && !self.plan.source.asymmetric;
+        let dest = learned.filter(|_| uses_learned).map_or(signalled, |l| l.addr);
+        if self.plan.peer_forbidden && dest == signalled || dest.port() == 0 {
+            return Err(DropReason::ForbiddenPeer);
+        }
+        let local = usize::from(learned.map_or(0, |l| l.local));
+        let local = self.plan.sockets.get(local).or_else(|| self.plan.sockets.first());
+        Ok((*local.ok_or(DropReason::NoPeer)?, dest))
+    }
+
+    /// Counts one packet that was accepted from the peer.
+    #[inline]
+    pub(crate) fn accepted(&mut self, now: Time, len: usize) {
+        self.state.heard = true;
+        let stats = &self.plan.stats;
+        FlowStats::add(&stats.packets, 1);
+        FlowStats::add(&stats.bytes, len as u64);
+        FlowStats::set(&stats.last_packet_us, now.0);
+    }
+
+    /// Counts one packet that was handed to the socket for the peer.
+    #[inline]
+    pub(crate) fn sent(&self, len: usize) {
+        FlowStats::add(&self.plan.stats.packets_out, 1);
+        FlowStats::add(&self.plan.stats.bytes_out, len as u64);
     }
 }

@@ -12,15 +12,28 @@
 //! allocated, locked or logged for a packet that is forwarded; a set of plans applies as a whole, between batches.
 #![forbid(unsafe_code)]
 
+mod egress;
+mod events;
 mod flow;
+mod guard;
+mod ingress;
 mod io;
 pub mod limits;
+mod source;
+mod state;
+mod streams;
 mod table;
+mod tap;
+mod timers;
 
-use plan::{Command, DropReason, Event, SocketId, Tap, Time};
-use std::net::SocketAddr;
+use plan::{Command, DropReason, Event, FlowStats, SocketId, Time};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+
+use crate::ingress::Verdict;
 
 pub use io::{Batch, Outbox, Transmit};
+pub use tap::Tapped;
 
 /// What a relay is made with.
 #[derive(Clone, Copy, Debug)]
@@ -29,25 +42,18 @@ pub struct Config {
     pub seed: u64,
 }
 
-/// A copy of a packet for a recording.
-#[derive(Clone, Copy, Debug)]
-pub struct Tapped<'a> {
-    /// Which recording, and where along the path.
-    pub tap: Tap,
-    /// When.
-    pub at: Time,
-    /// Source of the packet.
-    pub from: SocketAddr,
-    /// Destination of the packet.
-    pub to: SocketAddr,
-    /// UDP payload.
-    pub bytes: &'a [u8],
-}
-
-/// What happened that belongs to no flow.
+/// Counts of a whole relay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Packets for which no plan was there ([`DropReason::NoFlow`]).
+    /// Packets handed in. Always the sum of the next three.
+    pub received: u64,
+    /// Packets that at least one sink got.
+    pub sent: u64,
+    /// Packets handed up.
+    pub punted: u64,
+    /// Packets dropped, each for one [`DropReason`] that its flow counts, or for want of a flow.
+    pub dropped: u64,
+    /// Packets for which there was no flow ([`DropReason::NoFlow`]).
     pub no_flow: u64,
     /// Events that were dropped because nobody drained them.
     pub events_lost: u64,
@@ -61,14 +67,22 @@ pub struct Totals {
 #[derive(Debug)]
 pub struct Relay {
     table: table::Table,
+    events: events::Events,
+    taps: tap::Taps,
+    timers: timers::Timers,
+    rng: SmallRng,
     totals: Totals,
 }
 
 impl Relay {
     /// A relay without plans.
-    pub fn new(_config: Config) -> Self {
+    pub fn new(config: Config) -> Self {
         Self {
             table: table::Table::default(),
+            events: events::Events::default(),
+            taps: tap::Taps::default(),
+            timers: timers::Timers::default(),
+            rng: SmallRng::seed_from_u64(config.seed),
             totals: Totals::default(),
         }
     }
@@ -76,66 +90,59 @@ impl Relay {
     /// Executes a command of the control side.
     pub fn apply(&mut self, now: Time, command: Command) {
         match command {
-            Command::Install(set) => self.table.install(now, set),
+            Command::Install(set) => {
+                let call = set.call;
+                self.table.install(now, set);
+                self.events.reserve(self.table.flows.len());
+                for slot in self.table.slots_of(call) {
+                    self.set_timers(now, slot);
+                }
+            }
             Command::Remove(call) => self.table.remove(call),
         }
     }
 
     /// Handles the packets of a batch until it is done (true) or the outbox is full (false: send, clear the outbox,
     /// call again).
-    pub fn receive(&mut self, _now: Time, batch: &mut Batch, out: &mut Outbox) -> bool {
+    pub fn receive(&mut self, now: Time, batch: &mut Batch, out: &mut Outbox) -> bool {
         while let Some(arrival) = batch.head() {
-            let flow = self
-                .table
-                .owner(arrival.socket)
-                .and_then(|o| self.table.flows.get(o.slot as usize));
-            let Some(flow) = flow else {
-                self.totals.no_flow += 1;
-                batch.advance();
-                continue;
+            let bytes = batch.bytes(arrival.range());
+            let verdict = match self.table.owner(arrival.socket) {
+                Some(owner) if self.fits(owner, bytes.len(), out) => {
+                    self.ingress(now, owner, &arrival, bytes, out)
+                }
+                Some(_) => return false,
+                None => Verdict::Dropped(table::Slot::MAX, DropReason::NoFlow),
             };
-            if !out.has_room(flow.sinks.len(), 0, 0) {
-                return false;
-            }
-            for sink in &flow.sinks {
-                let Some(to) = self.table.flows.get(sink.to as usize) else {
-                    continue;
-                };
-                let (Some(dest), Some(local)) = (to.plan.peer, to.plan.sockets.first()) else {
-                    flow.plan.stats.dropped(DropReason::NoPeer);
-                    continue;
-                };
-                let target = io::Target {
-                    socket: local.id,
-                    dest,
-                    tos: to.plan.tos,
-                    flow: sink.to,
-                };
-                out.send_batch(target, &arrival.range());
-            }
+            self.count(verdict);
             batch.advance();
         }
         true
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next.
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called next. May be in the past.
     pub fn poll_timeout(&self) -> Option<Time> {
-        None
+        self.timers.next()
     }
 
-    /// Does what is due: generated RTCP, packets that open NATs.
-    pub fn handle_timeout(&mut self, _now: Time, _out: &mut Outbox) {}
+    /// Does what is due: generated RTCP, packets that open NATs. What the outbox has no room for stays due.
+    pub fn handle_timeout(&mut self, now: Time, out: &mut Outbox) {
+        self.run_timers(now, out);
+    }
 
-    /// The kernel refused an instruction. Call before the next [`apply`](Self::apply).
+    /// The kernel refused an instruction. Call before the next [`apply`](Self::apply). Counted at the flow that should
+    /// have got it, beside the verdict on the packet, which was that it is sent.
     pub fn handle_send_error(&mut self, transmit: &Transmit) {
         if let Some(flow) = self.table.flows.get(transmit.flow as usize) {
-            plan::FlowStats::add(&flow.plan.stats.errors_out, 1);
             flow.plan.stats.dropped(DropReason::SendError);
+            FlowStats::add(&flow.plan.stats.errors_out, 1);
         }
     }
 
     /// Hands out what happened.
-    pub fn drain_events(&mut self, _f: impl FnMut(Event)) {}
+    pub fn drain_events(&mut self, f: impl FnMut(Event)) {
+        self.events.drain(&mut self.table.flows, f);
+    }
 
     /// Hands out sockets that no plan names any more. Until here they belong to the relay, from here to the caller.
     pub fn drain_released(&mut self, f: impl FnMut(SocketId)) {
@@ -143,13 +150,46 @@ impl Relay {
     }
 
     /// Hands out tapped packets.
-    pub fn drain_taps(&mut self, _f: impl FnMut(Tapped<'_>)) {}
+    pub fn drain_taps(&mut self, f: impl FnMut(Tapped<'_>)) {
+        self.taps.drain(f);
+    }
 
-    /// What belongs to no flow.
+    /// Counts since the beginning.
     pub fn totals(&self) -> Totals {
+        let (events_lost, taps_lost) = (self.events.lost, self.taps.lost);
         Totals {
+            events_lost,
+            taps_lost,
             refused: self.table.refused,
             ..self.totals
+        }
+    }
+
+    /// The outbox has room for all that a packet can cause; or is empty, and then there will never be more.
+    #[inline]
+    fn fits(&self, owner: table::SocketOwner, len: usize, out: &Outbox) -> bool {
+        let fanout = self
+            .table
+            .flows
+            .get(owner.slot as usize)
+            .map(|f| f.fanout)
+            .unwrap_or_default();
+        out.is_empty() || out.has_room(fanout.datagrams, fanout.changed, rtp::ext::rewritten_len_max(len))
+    }
+
+    #[inline]
+    fn count(&mut self, verdict: Verdict) {
+        self.totals.received += 1;
+        match verdict {
+            Verdict::Sent => self.totals.sent += 1,
+            Verdict::Punted => self.totals.punted += 1,
+            Verdict::Dropped(slot, reason) => {
+                self.totals.dropped += 1;
+                match self.table.flows.get(slot as usize) {
+                    Some(flow) => flow.plan.stats.dropped(reason),
+                    None => self.totals.no_flow += 1,
+                }
+            }
         }
     }
 }

@@ -24,3 +24,36 @@ pub const TAP_BYTES_MAX: usize = 1 << 20;
 
 /// Tapped packets waiting to be drained.
 pub const TAP_PACKETS_MAX: usize = 2048;
+
+/// Window after signalling in which a better source displaces a worse one, in µs.
+pub const LEARNING_WINDOW_US: u64 = 3_000_000;
+
+/// How long a settled source must be silent before a packet that does not continue its stream is forwarded, in µs.
+pub const SILENCE_US: u64 = 500_000;
+
+/// The same for RTCP, of which there are seconds between packets, in µs.
+pub const RTCP_SILENCE_US: u64 = 15_000_000;
+
+/// Packets of each flow that the loop guard remembers. A power of two.
+pub const LOOP_PACKETS: usize = 64;
+
+/// How often the same packet is carried by a flow.
+pub const LOOP_PASSES_MAX: u8 = 2;
+
+/// How long the loop guard remembers a packet, in ms.
+pub const LOOP_MEMORY_MS: u32 = 2_000;
+
+/// Sender reports of each flow whose time of passing is remembered for round trips.
+pub const SENT_REPORTS: usize = 4;
+
+/// A stream that was not heard for this long is left out of generated reports, in µs.
+pub const REPORTED_STREAM_AGE_US: u64 = 60_000_000;
+
+/// Time between packets that open a NAT, in µs.
+pub const PIERCE_INTERVAL_US: u64 = 1_000_000;
+
+/// Generated reports are late by up to this, at random, in µs.
+pub const REPORT_JITTER_US: u64 = 1_000_000;
+
+/// Own addresses that the loop guard knows for packets without sequence numbers.
+pub const OWN_ADDRESSES_MAX: usize = 256;

@@ -2,11 +2,12 @@
 //! path does no hashing.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use plan::{CallKey, FlowId, Plan, PlanSet, SocketId, Time};
+use plan::{CallKey, FlowId, Plan, PlanSet, RtcpPolicy, SocketId, Time};
 use slab::Slab;
 
-use crate::flow::{Flow, SinkSlot};
+use crate::flow::{Fanout, Flow, SinkSlot};
 use crate::limits;
 
 /// A flow's place in the slab; stays while the flow lives.
@@ -29,6 +30,8 @@ pub(crate) struct Table {
     calls: BTreeMap<CallKey, Vec<(FlowId, Slot)>>,
     /// Sockets that no plan names any more, until drained.
     pub(crate) released: Vec<SocketId>,
+    /// Addresses of our own sockets, past and present: there are only as many as the machine has.
+    own: Vec<IpAddr>,
     /// Flows, sinks and sockets beyond a limit, so far.
     pub(crate) refused: u64,
 }
@@ -40,9 +43,12 @@ impl Table {
         *self.sockets.get(socket.0 as usize)?
     }
 
-    /// Calls `f` for each flow of a call.
-    pub(crate) fn slots_of(&self, call: CallKey) -> &[(FlowId, Slot)] {
-        self.calls.get(&call).map_or(&[], Vec::as_slice)
+    /// Where the flows of a call live.
+    pub(crate) fn slots_of(&self, call: CallKey) -> Vec<Slot> {
+        self.calls
+            .get(&call)
+            .map(|flows| flows.iter().map(|(_, slot)| *slot).collect())
+            .unwrap_or_default()
     }
 
     /// Replaces a call's plans. Flows that stay keep their slot and what [`State::adopt`](crate::state::State::adopt)
@@ -90,17 +96,13 @@ impl Table {
     }
 
     fn place(&mut self, now: Time, call: CallKey, kept: Option<Slot>, plan: Plan) -> Slot {
-        match kept.and_then(|slot| Some((slot, self.flows.get_mut(slot as usize)?))) {
-            Some((slot, flow)) => {
-                flow.replan(now, plan);
-                slot
-            }
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "as many flows as there are sockets, about"
-            )]
-            None => self.flows.insert(Flow::new(now, call, plan)) as Slot,
-        }
+        let old = kept.and_then(|slot| self.flows.try_remove(slot as usize));
+        // The slab hands out the place that was freed last, so that a flow that stays keeps its slot.
+        let flow = match old {
+            Some(old) => old.replan(now, plan),
+            None => Flow::new(now, call, plan),
+        };
+        Slot::try_from(self.flows.insert(flow)).unwrap_or(Slot::MAX)
     }
 
     /// Resolves what the plans of one call say of each other, and claims their sockets.
@@ -123,19 +125,34 @@ impl Table {
             let refused = named - flow.sinks.len() - flow.rtcp_sinks.len();
             flow.rtcp_slot = flow.plan.rtcp_flow.and_then(find);
             flow.rtp_slot = None;
-            let sockets: Vec<SocketId> = flow.plan.sockets.iter().map(|s| s.id).collect();
+            flow.fanout = fanout(flow);
+            let sockets = flow.plan.sockets.clone();
             self.refused += refused as u64;
             for (local, socket) in sockets.into_iter().enumerate() {
                 let owner = u8::try_from(local).ok().map(|local| SocketOwner { slot, local });
-                self.set_owner(socket, owner);
+                self.set_owner(socket.id, owner);
+                if !self.is_own(socket.addr.ip()) && self.own.len() < limits::OWN_ADDRESSES_MAX {
+                    self.own.push(socket.addr.ip());
+                }
             }
         }
         for &(_, slot) in flows {
             let sibling = self.flows.get(slot as usize).and_then(|flow| flow.rtcp_slot);
-            if let Some(flow) = sibling.and_then(|s| self.flows.get_mut(s as usize)) {
-                flow.rtp_slot = Some(slot);
+            let Some(rtcp) = sibling.and_then(|s| self.flows.get_mut(s as usize)) else {
+                continue;
+            };
+            rtcp.rtp_slot = Some(slot);
+            let stray = rtcp.fanout;
+            if let Some(flow) = self.flows.get_mut(slot as usize) {
+                flow.fanout.datagrams = flow.fanout.datagrams.max(stray.datagrams);
+                flow.fanout.changed = flow.fanout.changed.max(stray.changed);
             }
         }
+    }
+
+    /// An address of one of our own sockets.
+    pub(crate) fn is_own(&self, ip: IpAddr) -> bool {
+        self.own.contains(&ip)
     }
 
     fn sockets_of(&self, flows: &[(FlowId, Slot)]) -> Vec<SocketId> {
@@ -159,5 +176,19 @@ impl Table {
         if let Some(entry) = self.sockets.get_mut(index) {
             *entry = owner;
         }
+    }
+}
+
+/// The most that a packet arriving at a flow can cause.
+fn fanout(flow: &Flow) -> Fanout {
+    let changed = flow.sinks.iter().filter(|s| !s.plain).count();
+    let stripped = flow
+        .rtcp_sinks
+        .iter()
+        .filter(|s| s.rtcp == RtcpPolicy::StripFeedback)
+        .count();
+    Fanout {
+        datagrams: flow.sinks.len().max(flow.rtcp_sinks.len()),
+        changed: changed.max(stripped),
     }
 }

@@ -39,6 +39,11 @@ pub fn classify(bytes: &[u8]) -> Kind {
     }
 }
 
+/// The datagram has STUN's leading bits and magic cookie (RFC 8489 §5).
+pub fn has_stun_cookie(bytes: &[u8]) -> bool {
+    matches!(bytes, [0..=3, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

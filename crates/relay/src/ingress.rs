@@ -1,0 +1,339 @@
+//! From a datagram to its sinks: what it is, whether its source may send it, what is counted.
+
+use std::net::SocketAddr;
+
+use plan::{Component, DropReason, Event, Framing, Learning, PuntKind, TapPoint, Time};
+use rtp::{Header, Kind, rtcp};
+
+use crate::egress::Medium;
+use crate::flow::Flow;
+use crate::io::{Arrival, Outbox};
+use crate::source::{Admitted, Arrived, Claim};
+use crate::table::{Slot, SocketOwner};
+use crate::{Relay, limits};
+
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// At least one sink got it.
+    Sent,
+    /// Handed up.
+    Punted,
+    /// No sink got it; counted at this flow.
+    Dropped(Slot, DropReason),
+}
+
+impl Relay {
+    /// Handles one datagram that arrived at a flow's socket.
+    #[inline]
+    pub(crate) fn ingress(
+        &mut self,
+        now: Time,
+        owner: SocketOwner,
+        arrival: &Arrival,
+        bytes: &[u8],
+        out: &mut Outbox,
+    ) -> Verdict {
+        let slot = owner.slot;
+        let Some(flow) = self.table.flows.get(slot as usize) else {
+            return Verdict::Dropped(slot, DropReason::NoFlow);
+        };
+        let result = match (kind(flow, bytes), flow.plan.component) {
+            (Kind::Rtp, Component::Rtp | Component::Mux) => self.rtp(now, owner, arrival, bytes, out),
+            (Kind::Rtcp, Component::Rtp) => return self.stray_rtcp(now, owner, arrival, bytes, out),
+            (Kind::Rtcp, _) => self.rtcp(now, owner, arrival, bytes, out),
+            (Kind::Stun, _) if flow.plan.punt_stun => {
+                return self.punt(now, slot, PuntKind::Stun, arrival.source, bytes);
+            }
+            (Kind::Stun | Kind::Dtls, _) => Err(DropReason::Unexpected),
+            (Kind::Other, _) if !is_rtp(flow.plan.framing) => self.opaque(now, owner, arrival, bytes, out),
+            (Kind::Rtp | Kind::Other, _) => Err(DropReason::Malformed),
+        };
+        result.map_or_else(|reason| Verdict::Dropped(slot, reason), |()| Verdict::Sent)
+    }
+
+    fn rtp(
+        &mut self,
+        now: Time,
+        owner: SocketOwner,
+        arrival: &Arrival,
+        bytes: &[u8],
+        out: &mut Outbox,
+    ) -> Result<(), DropReason> {
+        let header = Header::peek(bytes).ok_or(DropReason::Malformed)?;
+        let flow = self
+            .table
+            .flows
+            .get_mut(owner.slot as usize)
+            .ok_or(DropReason::NoFlow)?;
+        if flow.state.guard.is_loop_rtp(now, bytes) {
+            return Err(self.looped(owner.slot));
+        }
+        let arrived = arrived(now, owner, arrival, flow, limits::SILENCE_US);
+        let streams = &flow.state.streams;
+        let claim = || {
+            if streams.continues(header) {
+                Claim::Continues
+            } else {
+                Claim::Newcomer
+            }
+        };
+        let admitted = flow.state.sources.admit(&arrived, &flow.plan.source, claim)?;
+        if let Admitted::Learned { fresh } = admitted {
+            self.learned(owner.slot, fresh);
+        }
+        let flow = self
+            .table
+            .flows
+            .get_mut(owner.slot as usize)
+            .ok_or(DropReason::NoFlow)?;
+        flow.accepted(now, bytes.len());
+        let (plan, trusted) = (&flow.plan, admitted != Admitted::Guest);
+        flow.state
+            .streams
+            .receive(now, header, bytes.len(), trusted, &plan.clock_rates, &plan.stats);
+        self.tap_ingress(now, owner, arrival.source, bytes);
+        self.may_receive(owner.slot)?;
+        self.forward(now, owner.slot, Medium::Rtp(header), &arrival.range(), bytes, out)
+    }
+
+    fn opaque(
+        &mut self,
+        now: Time,
+        owner: SocketOwner,
+        arrival: &Arrival,
+        bytes: &[u8],
+        out: &mut Outbox,
+    ) -> Result<(), DropReason> {
+        self.guard_other(now, owner.slot, arrival.source, bytes)?;
+        let flow = self
+            .table
+            .flows
+            .get_mut(owner.slot as usize)
+            .ok_or(DropReason::NoFlow)?;
+        let arrived = arrived(now, owner, arrival, flow, limits::SILENCE_US);
+        let admitted = flow
+            .state
+            .sources
+            .admit(&arrived, &flow.plan.source, || Claim::Newcomer)?;
+        flow.accepted(now, bytes.len());
+        if let Admitted::Learned { fresh } = admitted {
+            self.learned(owner.slot, fresh);
+        }
+        self.tap_ingress(now, owner, arrival.source, bytes);
+        self.may_receive(owner.slot)?;
+        self.forward(now, owner.slot, Medium::Opaque, &arrival.range(), bytes, out)
+    }
+
+    fn rtcp(
+        &mut self,
+        now: Time,
+        owner: SocketOwner,
+        arrival: &Arrival,
+        bytes: &[u8],
+        out: &mut Outbox,
+    ) -> Result<(), DropReason> {
+        self.guard_other(now, owner.slot, arrival.source, bytes)?;
+        let sender = rtcp::sender(bytes).ok_or(DropReason::Malformed)?.0;
+        let claim = self.rtcp_claim(owner.slot, sender, arrival.source);
+        let flow = self
+            .table
+            .flows
+            .get_mut(owner.slot as usize)
+            .ok_or(DropReason::NoFlow)?;
+        let arrived = arrived(now, owner, arrival, flow, limits::RTCP_SILENCE_US);
+        let admitted = flow.state.sources.admit(&arrived, &flow.plan.source, || claim)?;
+        if admitted != Admitted::Guest {
+            flow.state.rtcp_sender = Some(sender);
+        }
+        flow.accepted(now, bytes.len());
+        if let Admitted::Learned { fresh } = admitted {
+            self.learned(owner.slot, fresh);
+        }
+        self.tap_ingress(now, owner, arrival.source, bytes);
+        self.rtcp_onward(now, owner.slot, arrival, bytes, out)
+    }
+
+    /// RTCP at a port that is for RTP only: carried as if it had come to the right port, but teaches nothing.
+    fn stray_rtcp(
+        &mut self,
+        now: Time,
+        owner: SocketOwner,
+        arrival: &Arrival,
+        bytes: &[u8],
+        out: &mut Outbox,
+    ) -> Verdict {
+        let Some(flow) = self.table.flows.get(owner.slot as usize) else {
+            return Verdict::Dropped(owner.slot, DropReason::NoFlow);
+        };
+        let slot = flow.rtcp_slot.unwrap_or(owner.slot);
+        let arrived = arrived(now, owner, arrival, flow, limits::RTCP_SILENCE_US);
+        let known = rtcp::sender(bytes).is_some_and(|ssrc| flow.state.streams.trusts(ssrc.0));
+        let claim = if known { Claim::Continues } else { Claim::Stranger };
+        let result = flow
+            .state
+            .sources
+            .tolerate(&arrived, &flow.plan.source, claim)
+            .and_then(|_| {
+                self.guard_other(now, slot, arrival.source, bytes)?;
+                let flow = self
+                    .table
+                    .flows
+                    .get_mut(slot as usize)
+                    .ok_or(DropReason::NoFlow)?;
+                flow.accepted(now, bytes.len());
+                self.tap_ingress(now, owner, arrival.source, bytes);
+                self.rtcp_onward(now, slot, arrival, bytes, out)
+            });
+        result.map_or_else(|reason| Verdict::Dropped(slot, reason), |()| Verdict::Sent)
+    }
+
+    /// What speaks for RTCP from a source that is not the learned one. Silence says little where seconds pass between
+    /// packets; so the sender must be known from the media, or stand where the media comes from.
+    fn rtcp_claim(&self, slot: Slot, sender: u32, from: SocketAddr) -> Claim {
+        let Some(flow) = self.table.flows.get(slot as usize) else {
+            return Claim::Stranger;
+        };
+        if flow.state.rtcp_sender == Some(sender) || flow.state.streams.trusts(sender) {
+            return Claim::Continues;
+        }
+        if flow.plan.component == Component::Mux {
+            return if flow.state.streams.trusts_any() {
+                Claim::Stranger
+            } else {
+                Claim::Newcomer
+            };
+        }
+        let Some(rtp) = flow.rtp_slot.and_then(|s| self.table.flows.get(s as usize)) else {
+            return Claim::Newcomer;
+        };
+        match rtp.state.sources.learned() {
+            _ if rtp.state.streams.trusts(sender) => Claim::Continues,
+            Some(learned) if learned.addr.ip() != from.ip() => Claim::Stranger,
+            _ => Claim::Newcomer,
+        }
+    }
+
+    fn may_receive(&self, slot: Slot) -> Result<(), DropReason> {
+        let flow = self.table.flows.get(slot as usize).ok_or(DropReason::NoFlow)?;
+        match flow.plan.media {
+            m if m.blocked => Err(DropReason::Blocked),
+            m if !m.recv => Err(DropReason::Direction),
+            _ => Ok(()),
+        }
+    }
+
+    /// Loops of packets without sequence numbers are only looked for among what comes from our own addresses: parties
+    /// may well say the same thing three times.
+    fn guard_other(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) -> Result<(), DropReason> {
+        if !self.table.is_own(from.ip()) {
+            return Ok(());
+        }
+        let flow = self
+            .table
+            .flows
+            .get_mut(slot as usize)
+            .ok_or(DropReason::NoFlow)?;
+        if flow.state.guard.is_loop_other(now, bytes) {
+            Err(self.looped(slot))
+        } else {
+            Ok(())
+        }
+    }
+
+    #[cold]
+    fn looped(&mut self, slot: Slot) -> DropReason {
+        self.news(slot, |news| news.looped = true);
+        DropReason::Loop
+    }
+
+    #[cold]
+    fn learned(&mut self, slot: Slot, fresh: bool) {
+        let Some(flow) = self.table.flows.get_mut(slot as usize) else {
+            return;
+        };
+        if fresh {
+            flow.state.streams.distrust_all();
+            if flow.plan.component == Component::Mux {
+                flow.state.rtcp_sender = None;
+            }
+        }
+        if flow.plan.source.learning != Learning::Off {
+            self.news(slot, |news| news.learned = true);
+        }
+    }
+
+    fn news(&mut self, slot: Slot, set: impl FnOnce(&mut crate::flow::News)) {
+        if let Some(flow) = self.table.flows.get_mut(slot as usize) {
+            let had = flow.news != crate::flow::News::default();
+            set(&mut flow.news);
+            self.events.news(slot, had);
+        }
+    }
+
+    fn tap_ingress(&mut self, now: Time, owner: SocketOwner, from: SocketAddr, bytes: &[u8]) {
+        let Some(flow) = self.table.flows.get(owner.slot as usize) else {
+            return;
+        };
+        let local = flow.plan.sockets.get(usize::from(owner.local));
+        if let (Some(local), false) = (local, flow.plan.taps.is_empty()) {
+            self.taps
+                .copy(now, &flow.plan.taps, TapPoint::Ingress, (from, local.addr), bytes);
+        }
+    }
+
+    #[cold]
+    fn punt(&mut self, at: Time, slot: Slot, kind: PuntKind, from: SocketAddr, bytes: &[u8]) -> Verdict {
+        let Some(flow) = self.table.flows.get(slot as usize) else {
+            return Verdict::Dropped(slot, DropReason::NoFlow);
+        };
+        let (call, flow) = (flow.call, flow.plan.flow);
+        let queued = self.events.punt(|| Event::Punted {
+            call,
+            flow,
+            kind,
+            from,
+            at,
+            bytes: bytes.into(),
+        });
+        if queued {
+            Verdict::Punted
+        } else {
+            Verdict::Dropped(slot, DropReason::PuntFull)
+        }
+    }
+}
+
+/// What a datagram is to this flow.
+#[inline]
+fn kind(flow: &Flow, bytes: &[u8]) -> Kind {
+    match flow.plan.framing {
+        Framing::Rtp | Framing::Srtp => rtp::classify(bytes),
+        // Anything may begin with these bits; only the cookie makes it STUN.
+        Framing::Udptl | Framing::Opaque if flow.plan.punt_stun && rtp::demux::has_stun_cookie(bytes) => {
+            Kind::Stun
+        }
+        Framing::Udptl | Framing::Opaque => Kind::Other,
+    }
+}
+
+pub(crate) const fn is_rtp(framing: Framing) -> bool {
+    matches!(framing, Framing::Rtp | Framing::Srtp)
+}
+
+#[inline]
+fn arrived(now: Time, owner: SocketOwner, arrival: &Arrival, flow: &Flow, patience_us: u64) -> Arrived {
+    Arrived {
+        now,
+        from: arrival.source,
+        local: owner.local,
+        signalled: flow.plan.peer,
+        patience_us,
+    }
+}
