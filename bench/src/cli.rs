@@ -19,6 +19,7 @@ patchbay-load demo [options]      one call (or a few) with G.711 both ways; ends
   --local ADDRESS       the parties' IPv4 address (the one that faces the control port)
   --record              ask the relay to record
   --recording-dir DIR   the relay's recording directory, to say where the pcap lies
+  --verbose             show everything the relay says of the call at its end, not only the totals
 
 patchbay-load ng [options]        load on the control port: offer, answer, delete
   --ng HOST:PORT        as above
@@ -71,6 +72,7 @@ pub(crate) struct Demo {
     pub(crate) local: Option<Ipv4Addr>,
     pub(crate) record: bool,
     pub(crate) recording_dir: Option<PathBuf>,
+    pub(crate) verbose: bool,
 }
 
 /// Options of `ng`.
@@ -175,6 +177,7 @@ fn demo(mut parser: Parser) -> Result<Command> {
         local: None,
         record: false,
         recording_dir: None,
+        verbose: false,
     };
     while let Some(arg) = parser.next()? {
         match arg {
@@ -183,6 +186,7 @@ fn demo(mut parser: Parser) -> Result<Command> {
             Arg::Long("calls") => options.calls = positive(&mut parser, CALLS_MAX as u64)? as usize,
             Arg::Long("local") => options.local = Some(parser.value()?.parse()?),
             Arg::Long("record") => options.record = true,
+            Arg::Long("verbose") => options.verbose = true,
             Arg::Long("recording-dir") => options.recording_dir = Some(parser.value()?.into()),
             Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
             other => return Err(other.unexpected().into()),

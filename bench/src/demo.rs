@@ -14,7 +14,7 @@ use crate::calls::{Call, Names};
 use crate::cli;
 use crate::media::tone;
 use crate::media::udp;
-use crate::ng::Client;
+use crate::ng::{Client, Reply};
 use crate::report;
 use crate::rtp_load::local_address;
 use crate::sys::signals;
@@ -43,10 +43,8 @@ pub(crate) fn run(options: &cli::Demo) -> Result<bool> {
     for pair in &pairs {
         let statistics = pair.call.tear_down(&mut ng)?;
         if pairs.len() == 1 {
-            println!(
-                "Statistics of the relay at the end:\n{}",
-                report::tree(&statistics, 1)
-            );
+            let statistics = statistics_of(&statistics, options.verbose);
+            println!("\nWhat the relay says of the call at its end:\n{statistics}");
         }
         clean &= pair.caller.clean() && pair.callee.clean();
     }
@@ -321,6 +319,12 @@ fn find_pcap(folder: &Path, call_id: &str) -> Option<PathBuf> {
                 .find(|entry| entry.file_name().to_string_lossy().starts_with(call_id))
                 .map(|entry| entry.path())
         })
+}
+
+/// The totals, or everything.
+fn statistics_of(reply: &Reply, verbose: bool) -> String {
+    let totals = reply.get("totals").filter(|_| !verbose);
+    report::tree(totals.unwrap_or(reply), 1)
 }
 
 fn indent(body: &str) -> String {

@@ -15,7 +15,7 @@ use crate::limits::{NG_DATAGRAM_BYTES_MAX, NG_RETRY_MS, NG_TRIES_MAX};
 use crate::ng::{Client, split_cookie};
 use crate::sdp;
 use crate::sys::process::Usage;
-use crate::sys::signals;
+use crate::sys::{clock, signals};
 
 /// Runs `ng`.
 pub(crate) fn run(options: &cli::Ng) -> Result<bool> {
@@ -152,6 +152,8 @@ struct Load {
     sdp: [String; 2],
     next: u64,
     cookies: u64,
+    /// Tells this load's cookies from those of an earlier one, which a server may remember.
+    run: u64,
     outcome: Outcome,
 }
 
@@ -169,6 +171,7 @@ impl Load {
             sdp: [30_000, 40_000].map(|port| sdp::audio((ip, port).into())),
             next: 0,
             cookies: 0,
+            run: clock::now_ns(),
             outcome: Outcome {
                 cycles: 0,
                 seconds: 0.0,
@@ -201,7 +204,7 @@ impl Load {
     /// Sends a slot's command under a new cookie.
     fn send(&mut self, index: usize, slot: &mut Slot) -> Result<()> {
         self.cookies += 1;
-        slot.cookie = format!("{index}_{}", self.cookies);
+        slot.cookie = format!("{index}_{:x}_{}", self.run, self.cookies);
         slot.tries = 0;
         slot.first_sent = Instant::now();
         self.transmit(slot)
@@ -356,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_cookie_names_its_slot() {
-        assert_eq!(slot_index(b"12_345"), Some(12));
+        assert_eq!(slot_index(b"12_beef_345"), Some(12));
         assert_eq!(slot_index(b"x_1"), None);
         assert_eq!(slot_index(b"\xff"), None);
     }

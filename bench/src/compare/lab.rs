@@ -59,6 +59,7 @@ impl UnderTest {
 impl Lab {
     /// Builds it; needs root.
     pub(crate) fn build(relay_core: usize, generator_core: usize) -> Result<Self> {
+        cpu::own_session();
         let allowed = cpu::allowed()?;
         if relay_core == generator_core || ![relay_core, generator_core].iter().all(|c| allowed.contains(c)) {
             bail!("relay and generator need a core each, of {allowed:?}");
@@ -110,6 +111,7 @@ impl Lab {
             let worker = scope.spawn(|| {
                 self.generator.namespace.enter()?;
                 cpu::pin(0, self.generator.core)?;
+                cpu::prefer()?;
                 measure(&under_test)
             });
             worker
@@ -128,15 +130,7 @@ impl Lab {
         ))?;
         relay.bring_up(RELAY_IP, (GENERATOR_IP, 2))?;
         generator.bring_up(GENERATOR_IP, (RELAY_IP, 1))?;
-        // The ring sees frames before this; nothing else wants media, so save the generator's core the way up.
-        let (device, (first, _)) = (&generator.device, MEDIA_PORTS);
-        generator.namespace.run("nft add table netdev load")?;
-        generator.namespace.run(&format!(
-            "nft add chain netdev load arrive {{ type filter hook ingress device {device} priority 0 ; }}"
-        ))?;
-        generator.namespace.run(&format!(
-            "nft add rule netdev load arrive udp sport >= {first} drop"
-        ))
+        self.generator.drop_media()
     }
 }
 
@@ -162,6 +156,21 @@ impl End {
         namespace.run(&format!("ethtool -K {device} tso off gso off"))?;
         namespace.run(&format!("ethtool -K {device} gro on"))?;
         namespace.script(&format!("echo 1 > /sys/class/net/{device}/threaded"))
+    }
+
+    /// The ring sees frames before this; nothing else wants media, so it is spared the way up the stack.
+    fn drop_media(&self) -> Result<()> {
+        let (device, first) = (&self.device, MEDIA_PORTS.0);
+        self.namespace.run("nft add table netdev load")?;
+        self.namespace.run(&format!(
+            "nft add chain netdev load arrive {{ type filter hook ingress device {device} priority 0 ; }}"
+        ))?;
+        // The reply to a delete comes in fragments, and all but the first have no ports to look at.
+        self.namespace
+            .run("nft add rule netdev load arrive ip frag-off & 0x3fff != 0 accept")?;
+        self.namespace.run(&format!(
+            "nft add rule netdev load arrive udp sport >= {first} drop"
+        ))
     }
 
     fn pin_pollers(&mut self) -> Result<()> {

@@ -125,6 +125,8 @@ impl Drop for Started {
 
 fn prepare(core: usize) -> std::io::Result<()> {
     cpu::pin(0, core).map_err(std::io::Error::other)?;
+    cpu::own_session();
+    cpu::prefer().map_err(std::io::Error::other)?;
     // SAFETY: an all-zero rlimit is valid, and both calls get a valid one.
     unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
