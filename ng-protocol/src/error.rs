@@ -48,10 +48,13 @@ pub enum NgError {
     /// `to-tag` is missing.
     #[error("No to-tag in message")]
     NoToTag,
-    /// The call does not exist (most commands).
+    /// `source-tag` is missing.
+    #[error("No source-tag in message")]
+    NoSourceTag,
+    /// The call does not exist (answer, query, recording).
     #[error("Unknown call-id")]
     UnknownCallId,
-    /// The call does not exist (the commands that the reference spells this way: query, recording, play media, …).
+    /// The call does not exist (blocking, forwarding, playback, subscriptions: the reference spells it so there).
     #[error("Unknown call-ID")]
     UnknownCallID,
     /// The SDP has no usable syntax.

@@ -14,7 +14,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use crate::limits::{DEPTH_MAX, NODES_MAX};
 use crate::{Dict, Value};
 
-/// Decodes the JSON document at the start of `input`; what follows it is ignored.
+/// Decodes a JSON document. Nothing but white space may follow it.
 pub fn decode(input: &[u8]) -> Result<Value<'_>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(input);
     let nodes = Cell::new(0);
