@@ -101,3 +101,54 @@ fn unbindable(name: &str, ip: IpAddr, error: &io::Error) -> String {
          this host, write the local one before it: {name}/{local}!{ip}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::config::{Action, from_args};
+
+    fn check(line: &str) -> Result<(), ConfigError> {
+        match from_args(line.split_whitespace().map(OsString::from), &Host).expect("a configuration") {
+            Action::Run(config) => check_addresses(&config),
+            _ => panic!("{line}: does not run"),
+        }
+    }
+
+    #[test]
+    fn a_foreign_address_is_named_with_the_way_out() {
+        // RFC 5737 and RFC 3849: documentation addresses, which no host has.
+        for (line, ip) in [
+            ("-i pub/198.51.100.77", "198.51.100.77"),
+            ("-i pub/2001:db8:7::77", "2001:db8:7::77"),
+        ] {
+            let error = check(&format!("--config-file=none -n 127.0.0.1:2223 {line}"))
+                .expect_err(line)
+                .to_string();
+            assert!(
+                error.starts_with(&format!("interface pub/{ip}: {ip} can't be bound")),
+                "{error}"
+            );
+            assert!(
+                error.ends_with(&format!("!{ip}")) && error.contains("pub/"),
+                "{error}"
+            );
+        }
+        let error = check("--config-file=none -i 127.0.0.1 -n 198.51.100.77:2223")
+            .expect_err("listener")
+            .to_string();
+        assert!(
+            error.starts_with("listen-ng 198.51.100.77:2223: can't be bound"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn loopback_and_every_address_can_be_bound() {
+        assert_eq!(
+            check("--config-file=none -i 127.0.0.1 -n 2223 -c 127.0.0.1:5 --listen-http=7"),
+            Ok(())
+        );
+    }
+}
