@@ -15,6 +15,18 @@ pub(super) fn version() -> String {
     format!("Version: patchbay {}\n", env!("CARGO_PKG_VERSION"))
 }
 
+/// What `--codecs` prints: a line for each codec.
+pub fn codec_list() -> String {
+    codecs::CODECS.iter().fold(String::new(), |mut out, codec| {
+        let _ = writeln!(
+            out,
+            "{:>20}: negotiated and forwarded, not transcoded",
+            codec.name
+        );
+        out
+    })
+}
+
 /// What `--help` prints.
 pub(super) fn help() -> String {
     let mut out = String::from(

@@ -11,12 +11,8 @@ pub(super) fn parse(text: &str, machine: &dyn Machine) -> Result<Listener, Strin
         Some((host, port)) => (Some(host), port),
         None => (None, text),
     };
-    let port: u16 = port
-        .trim()
-        .parse()
-        .ok()
-        .filter(|port| *port > 0)
-        .ok_or_else(usage)?;
+    // Port 0 is one of the system's choice; the log says which.
+    let port: u16 = port.trim().parse().map_err(|_| usage())?;
     let ips = match host.map(str::trim) {
         None | Some("" | "*") => vec![
             IpAddr::V4(Ipv4Addr::UNSPECIFIED),

@@ -23,6 +23,7 @@ mod values;
 mod tests;
 
 pub use error::ConfigError;
+pub use generate::codec_list;
 pub use host::{Host, check_addresses};
 pub use keyfile::{Entry, KeyFile, KeySection};
 pub use load::from_args;

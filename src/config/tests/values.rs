@@ -85,7 +85,7 @@ fn listeners() {
     assert_eq!(open.len(), 2, "{open:?}");
     for (line, part) in [
         ("-i 10.0.0.1 -N nohost.invalid:5", "does not resolve"),
-        ("-i 10.0.0.1 -N 0", "[HOST:]PORT"),
+        ("-i 10.0.0.1 -N 65536", "[HOST:]PORT"),
         ("-i 10.0.0.1 -N 2001:db8::1:5", "in brackets"),
     ] {
         let error = error(line);
