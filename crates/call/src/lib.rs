@@ -9,16 +9,24 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod compile;
 mod config;
+mod delete;
+mod dialogue;
 mod env;
 mod interfaces;
-#[allow(dead_code)]
-mod limits;
-#[allow(dead_code)] // until view.rs reads it
+pub mod limits;
+mod model;
 mod mos;
+mod negotiate;
+mod offer_answer;
 mod output;
-#[allow(dead_code)] // until view.rs reads it
+mod poll;
 mod reception;
+mod recording;
+mod rewrite;
+mod topology;
+mod view;
 
 pub use call::{Call, SdpReply};
 pub use config::{Config, MediaPolicy, Mos, MosFormula, RecordingConfig, SsrcReporting, Timeouts};

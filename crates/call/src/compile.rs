@@ -1,0 +1,211 @@
+//! The plan compiler: the only place where plans are made. It reads the model and decides nothing that signalling has
+//! not decided already.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use plan::{
+    Component, Framing, Learning, LocalSocket, MediaState, Plan, PlanSet, RtcpPolicy, RtcpReports, Sink,
+    SourcePolicy, Tap, TapPoint, Time,
+};
+use sdp::Protocol;
+
+use crate::Output;
+use crate::call::Call;
+use crate::model::{Armed, Media, MediaId};
+use crate::negotiate::{address, codec, extmap};
+
+impl Call {
+    /// Compiles the call and hands the plans out; to be called after every change of the model.
+    pub(crate) fn install(&mut self, now: Time) {
+        self.rearm();
+        self.generation += 1;
+        let set = self.compile();
+        self.outputs.push_back(Output::Install(set));
+        self.schedule(now);
+    }
+
+    /// Counts the epoch of each media up whose addresses, sockets or rules have changed since the last plans, and of
+    /// no other: an unchanged re-INVITE keeps the settled source.
+    fn rearm(&mut self) {
+        for (_, media) in self.model.medias.iter_mut() {
+            let socket = media.current().and_then(|s| s.sockets.first()).map(|s| s.id);
+            let armed = Armed {
+                remote: media.remote,
+                socket,
+                learning: media.learning,
+            };
+            if media.epoch.1 != Some(armed) {
+                media.epoch = (media.epoch.0.wrapping_add(1), Some(armed));
+                media.rtp.learned = None;
+                media.rtcp.learned = None;
+            }
+        }
+    }
+
+    fn compile(&self) -> PlanSet {
+        let mut plans = Vec::with_capacity(self.model.medias.len() * 2);
+        for (id, media) in self.model.medias.iter() {
+            let sockets = |n: usize| -> Vec<LocalSocket> {
+                media
+                    .sockets
+                    .iter()
+                    .filter_map(|s| s.sockets.get(n))
+                    .copied()
+                    .collect()
+            };
+            let (rtp, rtcp) = (sockets(0), sockets(1));
+            if rtp.is_empty() {
+                continue;
+            }
+            let has_rtcp = !rtcp.is_empty();
+            plans.push(self.rtp_plan(id, media, rtp, has_rtcp));
+            if has_rtcp {
+                plans.push(self.rtcp_plan(id, media, rtcp));
+            }
+        }
+        PlanSet {
+            call: self.key,
+            generation: self.generation,
+            plans,
+        }
+    }
+
+    fn rtp_plan(&self, id: MediaId, media: &Media, sockets: Vec<LocalSocket>, has_rtcp: bool) -> Plan {
+        let shared = is_shared(media);
+        let mut plan = self.base(media, media.remote.map(|r| r.rtp), sockets);
+        plan.component = if shared { Component::Mux } else { Component::Rtp };
+        plan.flow = media.rtp.flow;
+        plan.stats = media.rtp.stats.clone();
+        plan.sinks = self.sinks(id, |sink| sink.rtp.flow);
+        plan.rtcp_sinks = self.sinks(id, rtcp_flow);
+        plan.rtcp_flow = (has_rtcp && !shared).then_some(media.rtcp.flow);
+        plan.reports = (self.generate_rtcp && media.protocol.is_rtp()).then(|| self.reports(media));
+        plan.pierce_nat = media.learning.pierce;
+        plan
+    }
+
+    fn rtcp_plan(&self, id: MediaId, media: &Media, sockets: Vec<LocalSocket>) -> Plan {
+        // With rtcp-mux nothing is sent from here, but what arrives all the same is not lost.
+        let peer = media.remote.map(|r| r.rtcp).filter(|_| !is_shared(media));
+        let mut plan = self.base(media, peer, sockets);
+        plan.component = Component::Rtcp;
+        plan.flow = media.rtcp.flow;
+        plan.stats = media.rtcp.stats.clone();
+        plan.rtcp_sinks = self.sinks(id, rtcp_flow);
+        plan
+    }
+
+    fn base(&self, media: &Media, peer: Option<SocketAddr>, sockets: Vec<LocalSocket>) -> Plan {
+        let learning = &media.learning;
+        let local = sockets.first().map(|s| s.addr.ip());
+        let peer = peer.filter(|p| !p.ip().is_unspecified() && p.port() != 0);
+        Plan {
+            flow: media.rtp.flow,
+            peer,
+            peer_forbidden: peer
+                .zip(local)
+                .is_some_and(|(peer, local)| address::is_forbidden(&self.config, local, peer.ip())),
+            sockets,
+            framing: framing(media),
+            component: Component::Rtp,
+            source: SourcePolicy {
+                // Before its party has been told of a socket, whoever sends there is a stranger.
+                learning: if learning.public {
+                    learning.mode
+                } else {
+                    Learning::Off
+                },
+                strict: learning.strict,
+                handover: learning.handover,
+                asymmetric: learning.asymmetric,
+                epoch: media.epoch.0,
+            },
+            media: MediaState {
+                recv: media.sends() && learning.public,
+                send: media.receives() && media.remote.is_some(),
+                blocked: self.drop_traffic,
+            },
+            sinks: Vec::new(),
+            rtcp_sinks: Vec::new(),
+            rtcp_flow: None,
+            reports: None,
+            taps: self.taps(),
+            punt_stun: false,
+            pierce_nat: false,
+            nat_wait: learning.wait,
+            tos: self.tos.unwrap_or(self.config.tos),
+            clock_rates: codec::clock_rates(&media.codecs),
+            stats: Arc::default(),
+        }
+    }
+
+    fn sinks(&self, source: MediaId, to: impl Fn(&Media) -> plan::FlowId) -> Vec<Sink> {
+        let from = &self.model.medias[source];
+        let heard = self.model.subscriptions.iter().filter(|s| s.source == source);
+        let sinks = heard
+            .map(|s| &self.model.medias[s.sink])
+            .filter(|m| !m.sockets.is_empty());
+        sinks
+            .map(|sink| Sink {
+                to: to(sink),
+                process: plan::Process {
+                    ext_map: extmap::map(from, sink),
+                    payload_types: Vec::new(),
+                },
+                rtcp: match (self.generate_rtcp, from.feedback && !sink.feedback) {
+                    (true, _) => RtcpPolicy::Consume,
+                    (false, true) => RtcpPolicy::StripFeedback,
+                    (false, false) => RtcpPolicy::Forward,
+                },
+            })
+            .collect()
+    }
+
+    fn reports(&self, media: &Media) -> RtcpReports {
+        RtcpReports {
+            interval: self.config.rtcp_interval,
+            cname: self.config.instance_id.as_str().into(),
+            clock_rates: codec::clock_rates(&media.codecs),
+            mid: media.mid.as_ref().map(|m| m.to_string().into()),
+        }
+    }
+
+    fn taps(&self) -> Vec<Tap> {
+        let Some(id) = self.active_tap() else {
+            return Vec::new();
+        };
+        let recording = &self.config.recording;
+        let ingress = !recording.egress || recording.both;
+        let egress = recording.egress || recording.both;
+        let points = [(ingress, TapPoint::Ingress), (egress, TapPoint::Egress)];
+        points
+            .into_iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, point)| Tap { id, point })
+            .collect()
+    }
+}
+
+/// Whether RTCP of this media's party uses the RTP port.
+fn is_shared(media: &Media) -> bool {
+    media.mux.active || media.current().is_some_and(|s| s.sockets.len() == 1)
+}
+
+fn rtcp_flow(sink: &Media) -> plan::FlowId {
+    if is_shared(sink) {
+        sink.rtp.flow
+    } else {
+        sink.rtcp.flow
+    }
+}
+
+fn framing(media: &Media) -> Framing {
+    match media.protocol {
+        _ if media.opaque => Framing::Opaque,
+        Protocol::Udptl => Framing::Udptl,
+        protocol if protocol.is_srtp() => Framing::Srtp,
+        protocol if protocol.is_rtp() => Framing::Rtp,
+        _ => Framing::Opaque,
+    }
+}

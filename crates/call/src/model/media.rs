@@ -1,0 +1,299 @@
+//! One `m=` line of one party.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use codecs::Format;
+use plan::{FlowId, FlowStats, Learning, SocketId, Time};
+use sdp::{Direction, Extmap, MediaKind, Protocol, Text};
+
+use super::{Id, PartyId};
+use crate::{AddressId, Family, LocalSockets};
+
+pub(crate) type MediaId = Id<Media>;
+
+/// What a party said about one of its media, what it was told, and the sockets we hold towards it.
+#[derive(Debug)]
+pub(crate) struct Media {
+    /// Whose.
+    pub(crate) party: PartyId,
+    /// Position in its party's SDP, from 0.
+    pub(crate) index: usize,
+    /// The media of other parties that are the other ends of this m-line.
+    pub(crate) pairs: Vec<MediaId>,
+    /// Audio, video, ...
+    pub(crate) kind: MediaKind,
+    /// Protocol towards its party.
+    pub(crate) protocol: Protocol,
+    /// The protocol's name, where it is not in the table.
+    pub(crate) protocol_text: Option<Text>,
+    /// The format list, for media without codecs that we know.
+    pub(crate) formats_text: Text,
+    /// What its party can receive: as it said, or as it was offered.
+    pub(crate) codecs: Vec<Format>,
+    /// What it was offered last.
+    pub(crate) proposed: Vec<Format>,
+    /// Direction, seen by its party.
+    pub(crate) direction: Direction,
+    /// Where its party wants its packets.
+    pub(crate) remote: Option<Remote>,
+    /// Address family on its party's side.
+    pub(crate) family: Option<Family>,
+    /// Port zero: rejected or ended.
+    pub(crate) rejected: bool,
+    /// Not ours to relay: passed through as it is.
+    pub(crate) foreign: Option<Foreign>,
+    /// RTCP on the RTP port.
+    pub(crate) mux: Mux,
+    /// Its party understands RTCP feedback.
+    pub(crate) feedback: bool,
+    /// `a=mid`.
+    pub(crate) mid: Option<Text>,
+    /// `a=label`.
+    pub(crate) label: Option<Text>,
+    /// `a=ptime` in ms.
+    pub(crate) ptime: Option<u32>,
+    /// Header extensions its party uses.
+    pub(crate) extmaps: Vec<Extmap>,
+    /// Those of them that were kept from the other side.
+    pub(crate) masked: Vec<Extmap>,
+    /// Whether its party mixes one- and two-byte extensions; `None` as long as it has not shown.
+    pub(crate) mixed: Option<bool>,
+    /// Local sockets towards its party, current first, then those of earlier peers.
+    pub(crate) sockets: Vec<SocketSet>,
+    /// RTP.
+    pub(crate) rtp: Stream,
+    /// RTCP, if it is not on the RTP port.
+    pub(crate) rtcp: Stream,
+    /// How its party's address is learned.
+    pub(crate) learning: LearningState,
+    /// The address we print is its party's own (`ICE=force-relay`): the section passes with its addresses.
+    pub(crate) transparent: bool,
+    /// Its party was made the last offer, rather than making it.
+    pub(crate) controlling: bool,
+    /// Forwarded without a look inside (`passthrough`).
+    pub(crate) opaque: bool,
+    /// Counts up whenever signalling makes the worker learn anew, and what it was computed from.
+    pub(crate) epoch: (u32, Option<Armed>),
+}
+
+/// What learning depends on: as long as it stays the same, a settled peer stays settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Armed {
+    /// Signalled addresses.
+    pub(crate) remote: Option<Remote>,
+    /// Our socket.
+    pub(crate) socket: Option<SocketId>,
+    /// The rules.
+    pub(crate) learning: LearningState,
+}
+
+/// Addresses of a media's peer, by signalling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Remote {
+    /// For RTP.
+    pub(crate) rtp: SocketAddr,
+    /// For RTCP.
+    pub(crate) rtcp: SocketAddr,
+}
+
+/// Address and port of a media that passes through untouched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    /// Value of `c=`.
+    pub(crate) connection: Option<Text>,
+    /// Port.
+    pub(crate) port: u16,
+}
+
+/// The state of rtcp-mux (RFC 5761) on one side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mux {
+    /// Its party offers it.
+    pub(crate) offered: bool,
+    /// In use with its party.
+    pub(crate) active: bool,
+    /// We have offered it to its party.
+    pub(crate) proposed: bool,
+    /// The offerer is answered with it whatever this party says (`demux`, `accept`).
+    pub(crate) accept: bool,
+    /// The offerer is answered without it whatever this party says (`reject`).
+    pub(crate) reject: bool,
+}
+
+/// Local sockets that were told to a party for one peer of it.
+#[derive(Debug)]
+pub(crate) struct SocketSet {
+    /// The other party's address these sockets stand for; `None` until its SDP was seen.
+    pub(crate) stands_for: Option<SocketAddr>,
+    /// Local address.
+    pub(crate) address: AddressId,
+    /// RTP, and RTCP unless it shares the port.
+    pub(crate) sockets: LocalSockets,
+}
+
+/// One packet stream of a media.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// Its flow in every plan.
+    pub(crate) flow: FlowId,
+    /// Counters, written by the worker.
+    pub(crate) stats: Arc<FlowStats>,
+    /// The peer the worker has learned, and whether that is settled.
+    pub(crate) learned: Option<(SocketAddr, bool)>,
+    /// When it was created: stands in for a first packet.
+    pub(crate) created: Time,
+}
+
+impl Stream {
+    pub(crate) fn new(flow: FlowId, now: Time) -> Self {
+        Self {
+            flow,
+            stats: Arc::default(),
+            learned: None,
+            created: now,
+        }
+    }
+}
+
+/// What the worker is told about learning, and what that depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LearningState {
+    /// The mode.
+    pub(crate) mode: Learning,
+    /// Keep sending to the signalled address.
+    pub(crate) asymmetric: bool,
+    /// Drop other sources once settled.
+    pub(crate) strict: bool,
+    /// Follow a change of source.
+    pub(crate) handover: bool,
+    /// Send dummy packets until something was received.
+    pub(crate) pierce: bool,
+    /// Send nothing until something was received.
+    pub(crate) wait: bool,
+    /// One-way media may be forwarded by a fast path.
+    pub(crate) unidirectional: bool,
+    /// Its party has been told our address, so that whatever arrives may be from it.
+    pub(crate) public: bool,
+}
+
+impl Default for LearningState {
+    fn default() -> Self {
+        Self {
+            mode: Learning::Heuristic,
+            asymmetric: false,
+            strict: false,
+            handover: false,
+            pierce: false,
+            wait: false,
+            unidirectional: false,
+            public: false,
+        }
+    }
+}
+
+impl Media {
+    /// A media that nothing is known of but its kind.
+    pub(crate) fn new(party: PartyId, index: usize, kind: MediaKind, rtp: Stream, rtcp: Stream) -> Self {
+        Self {
+            party,
+            index,
+            pairs: Vec::new(),
+            kind,
+            protocol: Protocol::RtpAvp,
+            protocol_text: None,
+            formats_text: Text::default(),
+            codecs: Vec::new(),
+            proposed: Vec::new(),
+            direction: Direction::SendRecv,
+            remote: None,
+            family: None,
+            rejected: false,
+            foreign: None,
+            mux: Mux::default(),
+            feedback: false,
+            mid: None,
+            label: None,
+            ptime: None,
+            extmaps: Vec::new(),
+            masked: Vec::new(),
+            mixed: None,
+            sockets: Vec::new(),
+            rtp,
+            rtcp,
+            learning: LearningState::default(),
+            transparent: false,
+            controlling: false,
+            opaque: false,
+            epoch: (0, None),
+        }
+    }
+
+    /// Stands in for a media that is taken out of the model for a moment.
+    pub(crate) fn placeholder(of: &Self) -> Self {
+        let stream = |s: &Stream| Stream {
+            stats: s.stats.clone(),
+            ..*s
+        };
+        Self::new(
+            of.party,
+            of.index,
+            of.kind.clone(),
+            stream(&of.rtp),
+            stream(&of.rtcp),
+        )
+    }
+
+    /// The sockets its party is told.
+    pub(crate) fn current(&self) -> Option<&SocketSet> {
+        self.sockets.first()
+    }
+
+    /// Our RTP port towards its party, 0 if there is none.
+    pub(crate) fn rtp_port(&self) -> u16 {
+        self.current()
+            .and_then(|s| s.sockets.first())
+            .map_or(0, |s| s.addr.port())
+    }
+
+    /// Our RTCP port towards its party; the RTP port where both share one.
+    pub(crate) fn rtcp_port(&self) -> u16 {
+        self.current()
+            .and_then(|s| s.sockets.last())
+            .map_or(0, |s| s.addr.port())
+    }
+
+    /// Its protocol as it stands in `m=`.
+    pub(crate) fn protocol_name(&self) -> String {
+        match &self.protocol_text {
+            Some(text) => text.to_string(),
+            None => self.protocol.to_string(),
+        }
+    }
+
+    /// Takes over a protocol as written.
+    pub(crate) fn set_protocol(&mut self, protocol: Protocol, text: &Text) {
+        self.protocol = protocol;
+        self.protocol_text = (protocol.name() != text.as_str()).then(|| Text::new(text));
+    }
+
+    /// 0.0.0.0 or `::`: hold in the old form.
+    pub(crate) fn has_null_address(&self) -> bool {
+        self.remote.is_some_and(|r| r.rtp.ip().is_unspecified())
+    }
+
+    /// Whether its party sends.
+    pub(crate) fn sends(&self) -> bool {
+        self.direction.sends() && !self.rejected
+    }
+
+    /// Whether its party receives.
+    pub(crate) fn receives(&self) -> bool {
+        self.direction.recvs() && !self.rejected && !self.has_null_address()
+    }
+
+    /// The address its party has signalled.
+    pub(crate) fn signalled(&self) -> Option<IpAddr> {
+        self.remote.map(|r| r.rtp.ip())
+    }
+}

@@ -1,0 +1,55 @@
+//! Header extensions (RFC 8285): which are told to the other side, and which ids packets may carry to it.
+
+use std::sync::Arc;
+
+use ng_protocol::ExtmapRules;
+use plan::ExtMap;
+use sdp::Extmap;
+
+use crate::model::Media;
+
+/// What of an offer goes on, and what was kept back but still accepted from the offerer (`mask`).
+pub(crate) fn offer(said: &[Extmap], rules: &ExtmapRules) -> (Vec<Extmap>, Vec<Extmap>) {
+    let kept = said.iter().filter(|e| !is_stripped(e, rules));
+    kept.cloned().partition(|e| !is_masked(e, rules))
+}
+
+/// What goes back to the offerer: what had been masked from its offer, then what was answered.
+pub(crate) fn answer(said: &[Extmap], offerer: &Media, rules: &ExtmapRules) -> Vec<Extmap> {
+    let answered = said.iter().filter(|e| !is_stripped(e, rules));
+    let new = answered.filter(|e| !offerer.masked.iter().any(|m| m.uri == e.uri));
+    offerer.masked.iter().chain(new).cloned().collect()
+}
+
+fn is_stripped(extmap: &Extmap, rules: &ExtmapRules) -> bool {
+    rules.strip_all || rules.strip.iter().any(|uri| **uri == *extmap.uri)
+}
+
+fn is_masked(extmap: &Extmap, rules: &ExtmapRules) -> bool {
+    rules.mask_all || rules.mask.iter().any(|uri| **uri == *extmap.uri)
+}
+
+/// Ids of `source`'s extensions as `sink` knows them. `None`: nothing is to be changed, because the source has
+/// signalled no extension or because every one it has is known to the sink under the same id.
+pub(crate) fn map(source: &Media, sink: &Media) -> Option<Arc<ExtMap>> {
+    if source.extmaps.is_empty() {
+        return None;
+    }
+    let id = |id: u16| u8::try_from(id).ok();
+    let masked = |e: &Extmap| source.masked.iter().any(|m| m.uri == e.uri);
+    let target = |e: &Extmap| {
+        let known = sink.extmaps.iter().find(|s| s.uri == e.uri && !masked(e));
+        known.and_then(|s| id(s.id)).unwrap_or(0)
+    };
+    let ids = source
+        .extmaps
+        .iter()
+        .filter_map(|e| Some((id(e.id)?, target(e))))
+        .collect();
+    let two_byte = sink.mixed == Some(true) || sink.extmaps.iter().any(|e| e.id > 14);
+    Some(Arc::new(ExtMap {
+        ids,
+        keep_unknown: false,
+        two_byte,
+    }))
+}

@@ -1,0 +1,496 @@
+//! An offer or an answer on its way through: read, negotiate media by media, print for the other side.
+
+use std::net::SocketAddr;
+
+use ng_protocol::{AnswerArgs, IceHandling, NgError, OfferArgs, Settings, Tos};
+use plan::{SocketId, Time};
+use sdp::{ParseOptions, Sdp, Session, Text, Value};
+
+use crate::call::{Call, SdpReply};
+use crate::limits::MEDIAS_MAX;
+use crate::model::{Foreign, Media, MediaId, PartyId};
+use crate::negotiate::said::Said;
+use crate::negotiate::{Role, address, codec, extmap, learning, mux, ports, transport};
+use crate::rewrite::{Deal, Line};
+use crate::{Env, Family, SdpDirection};
+
+/// One body on its way.
+pub(crate) struct Exchange<'a> {
+    pub(crate) now: Time,
+    pub(crate) role: Role,
+    pub(crate) from: PartyId,
+    pub(crate) to: PartyId,
+    pub(crate) session: &'a Session,
+    pub(crate) settings: &'a Settings,
+}
+
+/// What is taken while a command runs: sockets to give back if it fails, and what the controller should know.
+#[derive(Default)]
+pub(crate) struct Takings {
+    pub(crate) sockets: Vec<SocketId>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Call {
+    pub(crate) fn run_offer(
+        &mut self,
+        now: Time,
+        env: &mut dyn Env,
+        args: &OfferArgs,
+    ) -> Result<SdpReply, NgError> {
+        let settings = &args.settings;
+        if settings.dialogue.fragment {
+            return Ok(SdpReply::default());
+        }
+        let sdp = self.parse(&args.sdp)?;
+        let session = sdp.sessions.first().ok_or(NgError::BadSdp)?;
+        if settings.dialogue.loop_protect && self.is_marked(session) {
+            return Ok(SdpReply {
+                sdp: args.sdp.clone(),
+                ..SdpReply::default()
+            });
+        }
+        self.check(session, settings)?;
+        let (from, to) = self.parties_of_offer(now, args, first_endpoint(session))?;
+        if let Some(tos) = settings.addressing.tos {
+            self.tos = match tos {
+                Tos::Set(tos) => Some(tos),
+                Tos::Keep | Tos::Default => None,
+            };
+        }
+        self.remember(from, to, settings, true);
+        self.model.parties[from].sdp_hash = Some(crate::dialogue::fingerprint(&args.sdp));
+        self.exchange(
+            env,
+            &Exchange {
+                now,
+                role: Role::Offer,
+                from,
+                to,
+                session,
+                settings,
+            },
+            &args.sdp,
+        )
+    }
+
+    pub(crate) fn run_answer(
+        &mut self,
+        now: Time,
+        env: &mut dyn Env,
+        args: &AnswerArgs,
+    ) -> Result<SdpReply, NgError> {
+        let settings = &args.settings;
+        let sdp = self.parse(&args.sdp)?;
+        let session = sdp.sessions.first().ok_or(NgError::BadSdp)?;
+        if settings.dialogue.loop_protect && self.is_marked(session) {
+            return Ok(SdpReply {
+                sdp: args.sdp.clone(),
+                ..SdpReply::default()
+            });
+        }
+        self.check(session, settings)?;
+        let (from, to) = self.parties_of_answer(now, args)?;
+        self.remember(from, to, settings, false);
+        self.answered = true;
+        self.exchange(
+            env,
+            &Exchange {
+                now,
+                role: Role::Answer,
+                from,
+                to,
+                session,
+                settings,
+            },
+            &args.sdp,
+        )
+    }
+
+    fn parse(&self, body: &[u8]) -> Result<Sdp, NgError> {
+        if body.is_empty() {
+            return Err(NgError::NoSdp);
+        }
+        let options = ParseOptions {
+            reject_blank_line: self.config.reject_invalid_sdp,
+        };
+        Sdp::parse_with(body, options).map_err(|_| NgError::BadSdp)
+    }
+
+    /// Everything that can be wrong with a body is found before anything changes.
+    fn check(&self, session: &Session, settings: &Settings) -> Result<(), NgError> {
+        if session.medias.len() > MEDIAS_MAX {
+            return Err(NgError::Other("Too many media descriptions".to_owned()));
+        }
+        for media in &session.medias {
+            Said::read(session, media, settings, &self.config)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a body carries our own loop-protect mark.
+    fn is_marked(&self, session: &Session) -> bool {
+        session.attributes.iter().any(
+            |a| matches!(&a.parsed, Value::Marker(id) if id.as_bytes() == self.config.instance_id.as_bytes()),
+        )
+    }
+
+    /// What the two parties and the call keep beyond this exchange.
+    fn remember(&mut self, from: PartyId, to: PartyId, settings: &Settings, offer: bool) {
+        let interfaces = &settings.addressing.interfaces;
+        for (party, name) in [(from, &interfaces.from), (to, &interfaces.to)] {
+            let kept = &mut self.model.parties[party].interface;
+            if let Some(name) = name.as_ref().filter(|_| offer || kept.is_none()) {
+                *kept = Some(name.clone());
+            }
+        }
+        for (party, label) in [(from, &settings.label), (to, &settings.to_label)] {
+            if let Some(label) = label {
+                self.model.parties[party].label = Some(label.clone());
+            }
+        }
+        if let Some(metadata) = &settings.metadata {
+            self.metadata = Some(metadata.clone());
+        }
+        if let Some(on) = settings.rtcp.generate {
+            self.generate_rtcp = on;
+        }
+        if let Some(on) = settings.media.drop_traffic {
+            self.drop_traffic = on;
+        }
+    }
+
+    fn exchange(
+        &mut self,
+        env: &mut dyn Env,
+        exchange: &Exchange<'_>,
+        body: &[u8],
+    ) -> Result<SdpReply, NgError> {
+        let mut takings = Takings::default();
+        let result = self.negotiate(env, exchange, &mut takings);
+        let lines = match result {
+            Ok(lines) => lines,
+            Err(error) => {
+                // COMPAT(rtpengine): a call that runs out of ports is over.
+                env.ports().release(&takings.sockets);
+                self.fail(exchange.now);
+                return Err(error);
+            }
+        };
+        let sdp = self.print(exchange, &lines);
+        self.model.parties[exchange.from].spoken = true;
+        self.last_signal = exchange.now;
+        let (tag_in, tag_out) = match exchange.role {
+            Role::Offer => (SdpDirection::OfferIn, SdpDirection::OfferOut),
+            Role::Answer => (SdpDirection::AnswerIn, SdpDirection::AnswerOut),
+        };
+        self.apply_recording(exchange.now, env, exchange.settings);
+        self.record_sdp(exchange.now, tag_in, exchange.from, body);
+        self.record_sdp(exchange.now, tag_out, exchange.to, &sdp);
+        self.install(exchange.now);
+        Ok(SdpReply {
+            sdp,
+            recordings: self.recordings(),
+            warnings: takings.warnings,
+        })
+    }
+
+    /// Every media of the body, in order, and what is to be printed for each of the receiver's.
+    fn negotiate<'a>(
+        &mut self,
+        env: &mut dyn Env,
+        exchange: &Exchange<'a>,
+        takings: &mut Takings,
+    ) -> Result<Vec<Line<'a>>, NgError> {
+        self.warn_interfaces(exchange, takings);
+        let mut lines: Vec<Line<'a>> = Vec::new();
+        for (index, media) in exchange.session.medias.iter().enumerate() {
+            let said = Said::read(exchange.session, media, exchange.settings, &self.config)?;
+            let source = self.source_media(exchange, index, &said);
+            let hidden = exchange.role.is_offer() && is_removed(media, exchange.settings);
+            match self.model.counterpart(source, exchange.to) {
+                None if hidden => self.hear(source, &said),
+                found => {
+                    let is_new = found.is_none();
+                    let sink = found.unwrap_or_else(|| self.sink_media(exchange, source, &said));
+                    let line = self.negotiate_media(env, exchange, takings, (source, sink, is_new), said)?;
+                    lines.push(line);
+                }
+            }
+        }
+        Ok(self.complete(exchange, lines))
+    }
+
+    /// The receiver's media in its own order: those of this body, and stand-ins for those it does not mention.
+    fn complete<'a>(&self, exchange: &Exchange<'a>, mut lines: Vec<Line<'a>>) -> Vec<Line<'a>> {
+        for id in &self.model.parties[exchange.to].medias {
+            if !lines.iter().any(|l| l.media == *id) {
+                let media = &self.model.medias[*id];
+                let known = self.model.counterpart(*id, exchange.from).is_some();
+                let alive = exchange.role == Role::Answer && known && !media.rejected;
+                lines.push(Line::stand_in(*id, media, !alive));
+            }
+        }
+        lines.sort_by_key(|l| self.model.medias[l.media].index);
+        lines
+    }
+
+    /// The sender's media at this position.
+    fn source_media(&mut self, exchange: &Exchange<'_>, index: usize, said: &Said<'_>) -> MediaId {
+        match self.model.media_at(exchange.from, index) {
+            Some(known) => known,
+            None => {
+                let index = self.model.parties[exchange.from].medias.len();
+                self.new_media(exchange.now, exchange.from, index, said.media.kind.clone())
+            }
+        }
+    }
+
+    /// A new media of the receiver, the other end of `source`.
+    fn sink_media(&mut self, exchange: &Exchange<'_>, source: MediaId, said: &Said<'_>) -> MediaId {
+        let index = self.model.parties[exchange.to].medias.len();
+        let sink = self.new_media(exchange.now, exchange.to, index, said.media.kind.clone());
+        self.model.medias[source].pairs.push(sink);
+        self.model.medias[sink].pairs.push(source);
+        sink
+    }
+
+    pub(crate) fn new_media(
+        &mut self,
+        now: Time,
+        party: PartyId,
+        index: usize,
+        kind: sdp::MediaKind,
+    ) -> MediaId {
+        let (rtp, rtcp) = (self.new_stream(now), self.new_stream(now));
+        let mut media = Media::new(party, index, kind, rtp, rtcp);
+        media.learning.mode = self.config.learning;
+        media.learning.strict = self.config.strict_source;
+        let id = self.model.medias.insert(media);
+        self.model.parties[party].medias.push(id);
+        id
+    }
+
+    /// What the sender says of its own media.
+    fn hear(&mut self, source: MediaId, said: &Said<'_>) {
+        let media = &mut self.model.medias[source];
+        media.kind = said.media.kind.clone();
+        media.set_protocol(said.media.protocol, &said.media.protocol_text);
+        media.formats_text = Text::new(&said.media.formats_text);
+        media.codecs = said.codecs.clone();
+        let receives = said.direction.recvs() && !said.null_address();
+        media.direction = sdp::Direction::new(said.direction.sends(), receives);
+        media.remote = said.remote;
+        media.family = said.family.or(media.family);
+        media.rejected = said.rejected;
+        media.feedback = said.feedback || said.media.protocol.is_feedback();
+        media.mid = said.mid.clone().or(media.mid.take());
+        media.label = said.label.clone();
+        media.ptime = said.ptime.or(media.ptime);
+        media.extmaps = said.extmaps.clone();
+        media.mixed = match (said.mixed, said.extmaps.is_empty()) {
+            (true, _) => Some(true),
+            (false, false) => Some(false),
+            (false, true) => None,
+        };
+        media.foreign = (!said.media.protocol.is_udp()).then(|| Foreign {
+            connection: said.media.connection.as_ref().map(|c| Text::new(&c.text)),
+            port: said.media.port,
+        });
+    }
+
+    /// One media of the body: the state of both sides afterwards, and the line for the receiver.
+    fn negotiate_media<'a>(
+        &mut self,
+        env: &mut dyn Env,
+        exchange: &Exchange<'a>,
+        takings: &mut Takings,
+        (source, sink, is_new): (MediaId, MediaId, bool),
+        said: Said<'a>,
+    ) -> Result<Line<'a>, NgError> {
+        let (role, settings) = (exchange.role, exchange.settings);
+        self.hear(source, &said);
+        let mut sender = self.take_media(source);
+        let mut receiver = self.take_media(sink);
+        transport::negotiate(
+            &mut sender,
+            &mut receiver,
+            &said,
+            settings.transport,
+            role,
+            is_new,
+        );
+        if is_new || receiver.protocol == sender.protocol {
+            receiver.formats_text = sender.formats_text.clone();
+        }
+        receiver.foreign = sender.foreign.clone();
+        if role.is_offer() {
+            (sender.controlling, receiver.controlling) = (false, true);
+        }
+        receiver.transparent = settings.ice.handling == IceHandling::ForceRelay;
+        if is_new {
+            receiver.kind = sender.kind.clone();
+            receiver.direction = sender.direction.reversed();
+            receiver.mid = sender.mid.clone();
+        }
+        let mut deal = Deal {
+            rejected: said.rejected,
+            ..Deal::default()
+        };
+        deal.rejected |= role == Role::Answer && receiver.rejected;
+        self.negotiate_codecs(exchange, &said, &mut sender, &mut receiver, &mut deal);
+        deal.mux = match role {
+            Role::Offer => mux::offer(&mut sender.mux, &mut receiver.mux, said.mux, &settings.rtcp),
+            Role::Answer => mux::answer(&mut sender.mux, &mut receiver.mux, said.mux, &settings.rtcp),
+        };
+        learning::apply(&mut sender, &mut receiver, settings);
+        let taken = self.take_ports(env, exchange, takings, (&mut sender, &mut receiver), &said, &deal);
+        receiver.learning.public |= taken.is_ok();
+        self.model.medias[source] = sender;
+        self.model.medias[sink] = receiver;
+        taken?;
+        self.warn_address(source, takings);
+        match role {
+            Role::Offer => self.model.join(source, sink),
+            Role::Answer => self.model.pair(source, sink),
+        }
+        Ok(Line {
+            media: sink,
+            said: Some(said),
+            deal,
+        })
+    }
+
+    /// Takes a media out of the model while two are negotiated against each other.
+    fn take_media(&mut self, id: MediaId) -> Media {
+        let media = &mut self.model.medias[id];
+        let blank = Media::placeholder(media);
+        std::mem::replace(media, blank)
+    }
+
+    fn negotiate_codecs(
+        &self,
+        exchange: &Exchange<'_>,
+        said: &Said<'_>,
+        sender: &mut Media,
+        receiver: &mut Media,
+        deal: &mut Deal,
+    ) {
+        let settings = exchange.settings;
+        let picked = match exchange.role {
+            Role::Offer => {
+                let (told, masked) = extmap::offer(&said.extmaps, &settings.extmap);
+                (deal.extmaps, sender.masked) = (told, masked);
+                codec::offer(&said.codecs, &settings.codec)
+            }
+            Role::Answer => {
+                deal.extmaps = extmap::answer(&said.extmaps, receiver, &settings.extmap);
+                codec::answer(&said.codecs, &sender.proposed, &settings.codec)
+            }
+        };
+        match picked {
+            Some(codecs) => deal.codecs = codecs,
+            None => deal.rejected = true,
+        }
+        if exchange.role.is_offer() {
+            receiver.proposed = deal.codecs.clone();
+            if !self.model.parties[exchange.to].spoken {
+                receiver.extmaps = deal.extmaps.clone();
+            }
+        }
+    }
+
+    /// Sockets on both sides: the receiver's are told in this body, the sender's in the other one.
+    fn take_ports(
+        &self,
+        env: &mut dyn Env,
+        exchange: &Exchange<'_>,
+        takings: &mut Takings,
+        (sender, receiver): (&mut Media, &mut Media),
+        said: &Said<'_>,
+        deal: &Deal,
+    ) -> Result<(), NgError> {
+        if deal.rejected || receiver.foreign.is_some() {
+            sender.sockets.clear();
+            receiver.sockets.clear();
+            return Ok(());
+        }
+        let addressing = &exchange.settings.addressing;
+        let name = |party: PartyId| self.model.parties[party].interface.clone();
+        let (from, to) = (name(exchange.from), name(exchange.to));
+        let by_name = address::family_by_name(&self.config, to.as_deref());
+        let asked = addressing
+            .address_family
+            .filter(|_| exchange.role.is_offer() || receiver.family.is_none());
+        let family = address::family(asked, by_name, receiver.family, sender.family);
+        receiver.family = Some(family);
+        let own = sender.family.unwrap_or(Family::V4);
+        let locals = [
+            address::local(&self.config, from.as_deref(), own, self.key.0),
+            address::local(&self.config, to.as_deref(), family, self.key.0),
+        ];
+        let [Some(near), Some(far)] = locals else {
+            return Err(NgError::Other("No usable interface".to_owned()));
+        };
+        let latching = exchange.settings.learning.port_latching;
+        let latch = latching.unwrap_or(said.ice) || !sender.receives();
+        let want = |media: &Media, address, stands_for, latch| ports::Wanted {
+            address,
+            count: if media.protocol.is_rtp() && !media.mux.active {
+                2
+            } else {
+                1
+            },
+            stands_for,
+            latch,
+        };
+        let other = receiver.remote.map(|r| r.rtp);
+        let wanted = want(sender, near, other, true);
+        ports::settle(sender, wanted, env, &mut takings.sockets)?;
+        let wanted = want(receiver, far, said.remote.map(|r| r.rtp), latch);
+        ports::settle(receiver, wanted, env, &mut takings.sockets)
+    }
+
+    fn warn_address(&self, source: MediaId, takings: &mut Takings) {
+        let media = &self.model.medias[source];
+        let local = media
+            .current()
+            .and_then(|s| self.config.interfaces.address(s.address))
+            .map(|a| a.ip);
+        let (Some(remote), Some(local)) = (media.signalled(), local) else {
+            return;
+        };
+        if !remote.is_unspecified() && address::is_forbidden(&self.config, local, remote) {
+            takings
+                .warnings
+                .push(format!("nothing is sent to media address {remote}"));
+        }
+    }
+
+    fn warn_interfaces(&self, exchange: &Exchange<'_>, takings: &mut Takings) {
+        let interfaces = &exchange.settings.addressing.interfaces;
+        for name in [&interfaces.from, &interfaces.to].into_iter().flatten() {
+            if !address::is_known(&self.config, name) {
+                takings
+                    .warnings
+                    .push(format!("no interface named '{name}', using the default"));
+            }
+        }
+    }
+}
+
+/// Whether `sdp-media-remove` hides this media from the receiver.
+fn is_removed(media: &sdp::Media, settings: &Settings) -> bool {
+    settings
+        .sdp
+        .media_remove
+        .iter()
+        .any(|kind| media.kind_text.eq_ignore_ascii_case(kind))
+}
+
+/// Address and port of the first media (`alias-key=address`).
+fn first_endpoint(session: &Session) -> Option<SocketAddr> {
+    let media = session.medias.first()?;
+    let connection = media.connection.as_ref().or(session.connection.as_ref())?;
+    Some(SocketAddr::new(connection.address.ip?, media.port))
+}

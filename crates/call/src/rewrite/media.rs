@@ -1,0 +1,277 @@
+//! One `m=` section.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use codecs::Format;
+use ng_protocol::{RtcpAttribute, Settings};
+use sdp::{Attribute, Text, Treatment, Value};
+
+use super::attributes::Attributes;
+use super::{Line, push, push_bandwidths};
+use crate::Family;
+use crate::call::Call;
+use crate::model::Media;
+use crate::negotiate::said::Said;
+use crate::offer_answer::Exchange;
+
+impl Call {
+    pub(crate) fn print_media(&self, exchange: &Exchange<'_>, line: &Line<'_>, out: &mut Vec<u8>) {
+        let media = &self.model.medias[line.media];
+        let mut attributes = Attributes::of_media(&exchange.settings.sdp.attributes, &media.kind);
+        match &line.said {
+            Some(said) if !line.deal.rejected && (media.foreign.is_some() || media.transparent) => {
+                print_verbatim(exchange, said, &mut attributes, out);
+                if media.transparent && said.ice {
+                    self.print_relay_candidates(media, &mut attributes, out);
+                }
+                attributes.add(out);
+            }
+            _ => self.print_generated(exchange, line, media, &mut attributes, out),
+        }
+    }
+
+    fn print_generated(
+        &self,
+        exchange: &Exchange<'_>,
+        line: &Line<'_>,
+        media: &Media,
+        attributes: &mut Attributes<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let settings = exchange.settings;
+        let (said, deal) = (line.said.as_ref(), &line.deal);
+        let port = if deal.rejected { 0 } else { media.rtp_port() };
+        let formats = if deal.rejected {
+            media.formats_text.to_vec()
+        } else {
+            format_list(&deal.codecs, media)
+        };
+        let m = format!("{} {port} {} ", media.kind, media.protocol_name());
+        push(out, 'm', &[m.as_bytes(), &formats].concat());
+        for info in said.iter().flat_map(|s| &s.media.info) {
+            push(out, 'i', info);
+        }
+        let address = self.address_to_print(exchange, line, media);
+        push(
+            out,
+            'c',
+            format!("IN {} {address}", sdp::addr_type(address)).as_bytes(),
+        );
+        push_bandwidths(out, said.map_or(&[], |s| &s.media.bandwidths));
+        if let Some(mid) = mid_to_print(media, settings) {
+            attributes.generate(out, &format!("mid:{mid}"));
+        }
+        if let Some(label) = said.and_then(|s| s.label.as_ref()) {
+            attributes.generate(out, &format!("label:{label}"));
+        }
+        if deal.rejected {
+            return;
+        }
+        print_codecs(&deal.codecs, attributes, out);
+        if !deal.extmaps.is_empty() {
+            if media.mixed != Some(false) {
+                attributes.generate(out, "extmap-allow-mixed");
+            }
+            for extmap in &deal.extmaps {
+                attributes.generate(out, &extmap_text(extmap));
+            }
+        }
+        for attribute in said
+            .iter()
+            .flat_map(|s| &s.media.attributes)
+            .filter(|a| is_copied(a, settings))
+        {
+            attributes.copy(out, &attribute.text);
+        }
+        if !settings.sdp.original_sendrecv {
+            attributes.generate(out, self.direction_to_print(line, media).name());
+        }
+        print_rtcp(
+            settings,
+            deal.mux,
+            exchange.role.is_offer(),
+            media,
+            address,
+            attributes,
+            out,
+        );
+        if let Some(ptime) = said.and_then(|s| s.ptime).or(media.ptime) {
+            attributes.generate(out, &format!("ptime:{ptime}"));
+        }
+        if let Some(maxptime) = said.and_then(|s| s.maxptime) {
+            attributes.generate(out, &format!("maxptime:{maxptime}"));
+        }
+        attributes.add(out);
+    }
+
+    /// What the sender says of itself; a media it does not mention keeps what its other end said.
+    fn direction_to_print(&self, line: &Line<'_>, media: &Media) -> sdp::Direction {
+        match &line.said {
+            Some(said) => {
+                let receives = said.direction.recvs() && !said.null_address();
+                sdp::Direction::new(said.direction.sends(), receives)
+            }
+            None => media.direction.reversed(),
+        }
+    }
+
+    /// Our address; the unspecified one for a rejected media and for one on hold in the old form.
+    fn address_to_print(&self, exchange: &Exchange<'_>, line: &Line<'_>, media: &Media) -> IpAddr {
+        let null = match media.family.unwrap_or(Family::V4) {
+            Family::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let held = line.said.as_ref().is_some_and(Said::null_address);
+        if line.deal.rejected || held && !exchange.settings.sdp.replace.zero_address {
+            return null;
+        }
+        if let Some(told) = exchange.settings.addressing.media_address {
+            return told;
+        }
+        let local = media
+            .current()
+            .and_then(|s| self.config.interfaces.address(s.address));
+        local.map_or(null, |a| a.advertised)
+    }
+
+    /// Ourselves as a relay, with the lowest priority there is, so that the parties meet directly if they can.
+    fn print_relay_candidates(&self, media: &Media, attributes: &mut Attributes<'_>, out: &mut Vec<u8>) {
+        let Some(set) = media.current() else { return };
+        let Some(local) = self.config.interfaces.address(set.address) else {
+            return;
+        };
+        let foundation: String = self
+            .config
+            .instance_id
+            .chars()
+            .chain("0000".chars())
+            .take(16)
+            .collect();
+        for (component, socket) in (1u32..).zip(&set.sockets) {
+            let (ip, port) = (local.advertised, socket.addr.port());
+            // RFC 8445 §5.1.2: type preference 0, local preference 65535.
+            let priority = 65535 * 256 + 256 - component;
+            let line = format!(
+                "candidate:{foundation} {component} UDP {priority} {ip} {port} typ relay raddr {ip} rport {port}"
+            );
+            attributes.generate(out, &line);
+        }
+    }
+}
+
+/// A section that passes as it came (other transports than UDP, `ICE=force-relay`). There is never a session-level
+/// `c=`, so one that was inherited is written out.
+fn print_verbatim(
+    exchange: &Exchange<'_>,
+    said: &Said<'_>,
+    attributes: &mut Attributes<'_>,
+    out: &mut Vec<u8>,
+) {
+    push(out, 'm', &said.media.text);
+    for info in &said.media.info {
+        push(out, 'i', info);
+    }
+    if let Some(connection) = said
+        .media
+        .connection
+        .as_ref()
+        .or(exchange.session.connection.as_ref())
+    {
+        push(out, 'c', &connection.text);
+    }
+    push_bandwidths(out, &said.media.bandwidths);
+    for attribute in &said.media.attributes {
+        attributes.copy(out, &attribute.text);
+    }
+}
+
+/// The payload types; else the list as it came; else `0`.
+fn format_list(codecs: &[Format], media: &Media) -> Vec<u8> {
+    if codecs.is_empty() {
+        return if media.formats_text.is_empty() {
+            b"0".to_vec()
+        } else {
+            media.formats_text.to_vec()
+        };
+    }
+    let numbers: Vec<String> = codecs.iter().map(|f| f.payload_type.to_string()).collect();
+    numbers.join(" ").into_bytes()
+}
+
+fn print_codecs(codecs: &[Format], attributes: &mut Attributes<'_>, out: &mut Vec<u8>) {
+    for format in codecs {
+        let (pt, spec) = (format.payload_type, &format.spec);
+        let mut map = format!("rtpmap:{pt} {}/{}", spec.name, spec.clock_rate);
+        if spec.channels > 1 {
+            map.push_str(&format!("/{}", spec.channels));
+        }
+        attributes.generate(out, &map);
+        if let Some(fmtp) = format.fmtp.as_ref().filter(|f| !f.is_empty()) {
+            attributes.generate(out, &format!("fmtp:{pt} {fmtp}"));
+        }
+        for fb in &format.rtcp_fb {
+            attributes.generate(out, &format!("rtcp-fb:{pt} {fb}"));
+        }
+    }
+}
+
+/// The receiver's own mid if it has one: those of an answer must be those of the offer (RFC 8843 §7.3).
+fn mid_to_print(media: &Media, settings: &Settings) -> Option<Text> {
+    let generated = || {
+        settings
+            .sdp
+            .generate_mid
+            .then(|| Text::from((media.index + 1).to_string()))
+    };
+    media.mid.clone().or_else(generated)
+}
+
+fn extmap_text(extmap: &sdp::Extmap) -> String {
+    let direction = extmap.direction.map(|d| format!("/{d}")).unwrap_or_default();
+    let parameters = extmap
+        .parameters
+        .as_ref()
+        .map(|p| format!(" {p}"))
+        .unwrap_or_default();
+    format!("extmap:{}{direction} {}{parameters}", extmap.id, extmap.uri)
+}
+
+fn is_copied(attribute: &Attribute, settings: &Settings) -> bool {
+    match attribute.parsed {
+        Value::Direction(_) => settings.sdp.original_sendrecv,
+        _ => attribute.treatment() != Treatment::Consumed,
+    }
+}
+
+fn print_rtcp(
+    settings: &Settings,
+    mux: bool,
+    offer: bool,
+    media: &Media,
+    address: IpAddr,
+    attributes: &mut Attributes<'_>,
+    out: &mut Vec<u8>,
+) {
+    if !media.protocol.is_rtp() {
+        return;
+    }
+    let shared = mux && (!offer || media.mux.active);
+    let port = if shared {
+        media.rtp_port()
+    } else {
+        media.rtcp_port()
+    };
+    match settings.rtcp.attribute {
+        RtcpAttribute::None => {}
+        RtcpAttribute::Port => attributes.generate(out, &format!("rtcp:{port}")),
+        RtcpAttribute::Full => {
+            attributes.generate(
+                out,
+                &format!("rtcp:{port} IN {} {address}", sdp::addr_type(address)),
+            );
+        }
+    }
+    if mux {
+        attributes.generate(out, "rtcp-mux");
+    }
+}

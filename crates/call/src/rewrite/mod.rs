@@ -1,0 +1,89 @@
+//! SDP for the receiver, generated from the call's state and what the sender's body carries along.
+//!
+//! Order of lines: the reference's. Nothing of the sender's body is edited in place; what we do not understand is
+//! copied, what we do understand is printed anew.
+
+mod attributes;
+mod media;
+mod session;
+
+use codecs::Format;
+use sdp::Extmap;
+
+use crate::call::Call;
+use crate::model::{Media, MediaId};
+use crate::negotiate::said::Said;
+use crate::offer_answer::Exchange;
+
+/// What was agreed for one media, as far as it is printed.
+#[derive(Debug, Default)]
+pub(crate) struct Deal {
+    /// Codecs, in order.
+    pub(crate) codecs: Vec<Format>,
+    /// Header extensions, in order.
+    pub(crate) extmaps: Vec<Extmap>,
+    /// `a=rtcp-mux`.
+    pub(crate) mux: bool,
+    /// Port 0.
+    pub(crate) rejected: bool,
+}
+
+/// One `m=` section to print.
+#[derive(Debug)]
+pub(crate) struct Line<'a> {
+    /// The receiver's media.
+    pub(crate) media: MediaId,
+    /// The sender's section; `None` where its body has none.
+    pub(crate) said: Option<Said<'a>>,
+    /// What was agreed.
+    pub(crate) deal: Deal,
+}
+
+impl Line<'_> {
+    /// A line for a media of the receiver that the sender's body does not mention.
+    pub(crate) fn stand_in(id: MediaId, media: &Media, rejected: bool) -> Self {
+        let deal = Deal {
+            codecs: media.codecs.clone(),
+            extmaps: Vec::new(),
+            mux: media.mux.active,
+            rejected: rejected || media.sockets.is_empty() || media.foreign.is_some(),
+        };
+        Self {
+            media: id,
+            said: None,
+            deal,
+        }
+    }
+}
+
+impl Call {
+    /// The body for the receiver.
+    pub(crate) fn print(&mut self, exchange: &Exchange<'_>, lines: &[Line<'_>]) -> Vec<u8> {
+        let mut body = Vec::with_capacity(1024);
+        self.print_session(exchange, &mut body);
+        for line in lines {
+            self.print_media(exchange, line, &mut body);
+        }
+        let head = self.print_head(exchange, lines, &body);
+        [head, body].concat()
+    }
+}
+
+/// Appends one line.
+pub(crate) fn push(out: &mut Vec<u8>, letter: char, value: &[u8]) {
+    out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+    out.push(b'=');
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `b=` lines in the order of the reference, which is not the order they came in.
+pub(crate) fn push_bandwidths(out: &mut Vec<u8>, bandwidths: &[sdp::Bandwidth]) {
+    const ORDER: [&str; 5] = ["AS", "RR", "RS", "CT", "TIAS"];
+    let rank = |b: &&sdp::Bandwidth| ORDER.iter().position(|k| b.kind.is(k)).unwrap_or(ORDER.len());
+    let mut sorted: Vec<&sdp::Bandwidth> = bandwidths.iter().collect();
+    sorted.sort_by_key(rank);
+    for bandwidth in sorted {
+        push(out, 'b', &bandwidth.text);
+    }
+}
