@@ -135,6 +135,7 @@ impl ReceptionLog {
         entry.add(mos, full_band, at, measured, entry.rtt_us);
     }
 
+    #[cfg(test)]
     /// When something was last taken in about this SSRC.
     pub(crate) fn last(&self, ssrc: u32) -> Option<Time> {
         self.entries.iter().find(|e| e.ssrc == ssrc).map(|e| e.last)
