@@ -11,3 +11,4 @@ mod process;
 mod relay;
 mod rtp;
 mod sip;
+mod tidy;

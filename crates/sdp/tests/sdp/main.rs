@@ -2,9 +2,11 @@
 
 mod accept;
 mod attributes;
+mod corpus;
 mod hostile;
 mod oracle;
 mod roundtrip;
+mod settle;
 mod views;
 mod writer;
 

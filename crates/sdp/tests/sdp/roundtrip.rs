@@ -1,9 +1,10 @@
 //! Properties over random bodies. proptest prints the seed and the smallest body of a failure.
 
 use proptest::prelude::*;
-use sdp::{Fragment, Sdp};
+use sdp::Sdp;
 
 use crate::PLAIN;
+use crate::settle::settles;
 
 /// A line of any letter with a value that is often nearly right.
 fn line() -> impl Strategy<Value = Vec<u8>> {
@@ -28,26 +29,6 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     let end = prop_oneof![4 => Just(&b"\r\n"[..]), 1 => Just(&b"\n"[..])];
     (prop::collection::vec(line(), 0..30), end)
         .prop_map(|(lines, end)| [&b"v=0"[..], end, &lines.join(end), end].concat())
-}
-
-/// Printing and reading again changes nothing any more.
-fn settles(body: &[u8]) {
-    let _ = Fragment::parse(body);
-    let Ok(tree) = Sdp::parse(body) else { return };
-    let printed = tree.to_bytes();
-    let again = Sdp::parse(&printed).expect("what was printed can be read");
-    assert_eq!(again.to_bytes(), printed);
-    for session in &again.sessions {
-        for view in session.views() {
-            let _ = (
-                view.formats(),
-                view.extmaps(),
-                view.cryptos(),
-                view.direction(),
-                view.is_zero_address_hold(),
-            );
-        }
-    }
 }
 
 /// No line is lost: the same lines go in and come out, order aside.
