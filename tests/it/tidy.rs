@@ -1,7 +1,7 @@
 //! The rules of ARCHITECTURE.md that a compiler does not check, checked over the source text.
 //!
-//! The text is read line by line, comments cut off; everything behind `#[cfg(test)]` counts as test code, where house
-//! style puts it. That is crude and has been enough: a rule that needs more belongs into clippy.
+//! The text is read line by line, comments cut off; an item behind `#[cfg(test)]` counts as test code. That is crude and
+//! has been enough: a rule that needs more belongs into clippy.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -77,12 +77,29 @@ struct Line<'a> {
 
 impl Source {
     fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        let mut test = self.path.contains("/tests/") || self.path.starts_with("tests/");
+        let test_file = self.path.contains("/tests/") || self.path.starts_with("tests/");
+        // The item behind `#[cfg(test)]` ends, formatted as it is, with a brace in the attribute's column or, if it has
+        // no body, with a semicolon.
+        let (mut item, mut body) = (None, false);
         self.text.lines().enumerate().map(move |(at, line)| {
-            test |= line.trim() == "#[cfg(test)]";
+            let code = without_comment(line);
+            let indent = line.len() - line.trim_start().len();
+            if item.is_none() && code.trim() == "#[cfg(test)]" {
+                (item, body) = (Some(indent), false);
+            }
+            let test = test_file || item.is_some();
+            body |= code.contains('{');
+            let ends = if body {
+                code.trim_end().ends_with('}')
+            } else {
+                code.trim_end().ends_with(';')
+            };
+            if item.is_some_and(|column| ends && (!body || column == indent)) {
+                item = None;
+            }
             Line {
                 number: at + 1,
-                code: without_comment(line),
+                code,
                 test,
             }
         })
@@ -313,8 +330,9 @@ fn the_scanner_sees() {
     let manifest =
         "[dependencies]\nplan.workspace = true\nsdp = \"1\"\n# x\n[dev-dependencies]\ncall = \"1\"\n";
     assert_eq!(dependencies(manifest), ["plan", "sdp"]);
+    let test_items = "#[cfg(test)]\nmod y;\n#[cfg(test)]\nmod z {\n    f(|| {});\n}\nfn f() {}\n";
     let text = format!(
-        "//! x\nlet a = {}); // {}\n#[cfg(test)]\nmod tests {{}}\n",
+        "//! x\nlet a = {}); // {}\n{test_items}",
         UNFINISHED[0], UNBOUNDED[0]
     );
     let source = Source {
@@ -324,7 +342,8 @@ fn the_scanner_sees() {
     assert!(source.is_pure());
     assert_eq!(source.with_any(UNFINISHED).len(), 1);
     assert!(source.with_any(UNBOUNDED).is_empty());
-    assert_eq!(source.lines().filter(|l| l.test).count(), 2);
+    let test_lines: Vec<usize> = source.lines().filter(|l| l.test).map(|l| l.number).collect();
+    assert_eq!(test_lines, [3, 4, 5, 6, 7, 8]);
     let keyword = concat!("un", "safe");
     let block = format!("    {keyword} {{ f() }}");
     for (above, bad) in [
