@@ -1,6 +1,7 @@
 //! The one integration-test binary.
 
 mod differential;
+mod differential_bodies;
 mod differential_cases;
 mod differential_known;
 mod lab;
