@@ -1,5 +1,6 @@
 //! The packet side's shell: sockets, ports and the workers' loop.
 
+pub mod env;
 pub mod io;
 pub mod io_epoll;
 pub mod ports;

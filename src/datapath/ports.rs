@@ -77,6 +77,8 @@ pub struct PortPool {
 
 struct Inner {
     ranges: Vec<Range>,
+    /// By [`RangeId`]: which of `ranges`. Interfaces that share an address and its ports share the ports' state too.
+    by_id: Vec<usize>,
     leases: Slab<Lease>,
 }
 
@@ -101,13 +103,27 @@ impl PortPool {
     /// A pool over `ranges`, each in random order.
     pub fn new(ranges: &[PortRange], seed: u64) -> Self {
         let mut rng = SmallRng::seed_from_u64(seed);
-        let ranges: Vec<Range> = ranges.iter().map(|r| Range::new(r, &mut rng)).collect();
+        let mut by_id = Vec::new();
+        let mut made: Vec<Range> = Vec::new();
+        for range in ranges {
+            let same = |r: &Range| r.ip == range.ip && r.bounds == range.ports;
+            let index = made.iter().position(same).unwrap_or(made.len());
+            if index == made.len() {
+                made.push(Range::new(range, &mut rng));
+            }
+            by_id.push(index);
+        }
+        let ranges = made;
         let pairs: usize = ranges.iter().map(|r| r.free.len()).sum();
         // A worker can never block here: there are no more leases than ports.
         let (closed_tx, closed) = bounded(pairs * 2 + 2);
         let leases = Slab::new();
         Self {
-            inner: Mutex::new(Inner { ranges, leases }),
+            inner: Mutex::new(Inner {
+                ranges,
+                by_id,
+                leases,
+            }),
             closed,
             closed_tx,
         }
@@ -131,10 +147,19 @@ impl PortPool {
         Ok(inner.insert(range, port, fds.into_iter().next()))
     }
 
-    /// Hands over the socket of a lease; `None` if that has happened before.
-    pub fn take(&self, id: SocketId) -> Option<OwnedFd> {
+    /// Hands over those of the sockets that were not handed over before.
+    pub fn take(&self, sockets: impl Iterator<Item = LocalSocket>) -> Vec<(LocalSocket, OwnedFd)> {
         let mut inner = self.lock();
-        inner.leases.get_mut(id.0 as usize)?.fd.take()
+        sockets
+            .filter_map(|s| Some((s, inner.leases.get_mut(s.id.0 as usize)?.fd.take()?)))
+            .collect()
+    }
+
+    /// Takes back a socket that was handed over, to be handed over again.
+    pub fn put(&self, id: SocketId, fd: OwnedFd) {
+        if let Some(lease) = self.lock().leases.get_mut(id.0 as usize) {
+            lease.fd = Some(fd);
+        }
     }
 
     /// Ends a lease that no worker has: closes its socket. Does nothing if a worker has it (it will report).
@@ -153,7 +178,7 @@ impl PortPool {
     /// What is left, by range.
     pub fn usage(&self) -> Vec<RangeUse> {
         let inner = self.reclaimed();
-        inner.ranges.iter().map(Range::usage).collect()
+        inner.by_id.iter().map(|i| inner.ranges[*i].usage()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -202,7 +227,11 @@ impl Inner {
     /// Binds the next free pair (or its even half). A port somebody else has goes to the tail, and only if that is
     /// true of all of them the range is exhausted.
     fn bind_next(&mut self, RangeId(range): RangeId, count: u16) -> Result<(u16, Vec<OwnedFd>), PortError> {
-        let range = self.ranges.get_mut(range).ok_or(PortError::Exhausted)?;
+        let range = self
+            .by_id
+            .get(range)
+            .and_then(|i| self.ranges.get_mut(*i))
+            .ok_or(PortError::Exhausted)?;
         for _ in 0..range.free.len() {
             let Some(port) = range.free.pop_front() else {
                 break;
@@ -223,6 +252,7 @@ impl Inner {
     }
 
     fn insert(&mut self, RangeId(range): RangeId, port: u16, fd: Option<OwnedFd>) -> LocalSocket {
+        let range = self.by_id[range];
         let owner = &mut self.ranges[range];
         owner.used += 1;
         let addr = SocketAddr::new(owner.ip, port);
@@ -298,8 +328,8 @@ mod tests {
         let pool = pool(free_range(), &[]);
         let pairs: Vec<_> = (0..4).map(|_| pool.lease_pair(R).expect("pair")).collect();
         let [rtp, rtcp] = pairs[2];
-        drop(pool.take(rtp.id).expect("socket"));
-        assert!(pool.take(rtp.id).is_none(), "handed over once");
+        assert_eq!(pool.take([rtp].into_iter()).len(), 1);
+        assert_eq!(pool.take([rtp].into_iter()).len(), 0, "handed over once");
         pool.closed().send(rtp.id).expect("room");
         assert!(matches!(pool.lease(R), Err(PortError::Exhausted)));
         pool.give_back(rtcp.id);
