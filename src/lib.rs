@@ -2,9 +2,11 @@
 
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod datapath;
 pub mod driver;
 pub mod limits;
 pub mod record;
+pub mod registry;
 pub mod report;
 pub mod sys;

@@ -52,9 +52,6 @@ pub const CONTROL_RCVBUF_BYTES: usize = 4 << 20;
 /// Connections at once on each of the ng-TCP, CLI and HTTP listeners.
 pub const CONNECTIONS: usize = 256;
 
-/// Unparsed bytes one ng-TCP connection may hold: one whole message.
-pub const TCP_MESSAGE_BYTES: usize = 1 << 20;
-
 /// Notifications waiting for one ng-TCP client; a client that reads slower loses the newest.
 pub const NOTIFICATIONS: usize = 64;
 
@@ -69,3 +66,15 @@ pub const XMLRPC_QUEUE: usize = 1024;
 
 /// Tapped packets waiting for the recording writer.
 pub const RECORD_RING: usize = 16_384;
+
+/// Datagrams read from one control socket before others, and the shard's calls, get their turn.
+pub const DATAGRAMS_PER_TURN: usize = 32;
+
+/// Jobs that a shard does before it looks at its sockets again.
+pub const JOBS_PER_TURN: usize = 256;
+
+/// Controllers whose requests are counted apart.
+pub const PROXIES: usize = 1024;
+
+/// Replies waiting to be written to one ng-TCP client; a client that does not read them gets nothing else done.
+pub const TCP_REPLIES: usize = 64;

@@ -46,6 +46,10 @@ pub struct WorkerCounters {
     pub turns: AtomicU64,
     /// Packets received.
     pub packets: AtomicU64,
+    /// Bytes received.
+    pub bytes: AtomicU64,
+    /// Packets that the kernel refused to send.
+    pub send_errors: AtomicU64,
     /// Packets for which no plan was there.
     pub no_flow: AtomicU64,
     /// Events that a shard had no room for.
@@ -158,6 +162,7 @@ impl<I: Io> Worker<I> {
         self.io.receive(batch, timeout);
         self.waker.awake();
         add(&self.counters.packets, batch.len() as u64);
+        add(&self.counters.bytes, batch.payload_bytes() as u64);
     }
 
     fn relay_packets(&mut self, now: Time, batch: &mut Batch, outbox: &mut Outbox) {
@@ -188,8 +193,10 @@ impl<I: Io> Worker<I> {
                 add(&counters.taps_lost, 1);
             }
         });
-        self.io
-            .transmit(outbox, batch, &mut |transmit| relay.handle_send_error(transmit));
+        self.io.transmit(outbox, batch, &mut |transmit| {
+            add(&counters.send_errors, 1);
+            relay.handle_send_error(transmit);
+        });
         outbox.clear();
     }
 
@@ -227,7 +234,8 @@ fn add(counter: &AtomicU64, n: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
 }
 
-fn call_of(event: &Event) -> CallKey {
+/// Which call an event is about.
+pub fn call_of(event: &Event) -> CallKey {
     match event {
         Event::Learned { call, .. }
         | Event::Punted { call, .. }

@@ -1,3 +1,11 @@
 //! What the daemon tells its operator: log, counters, statistics, announcements of ended calls.
 
+pub mod announce;
+pub mod json;
 pub mod log;
+pub mod prometheus;
+pub mod sampler;
+pub mod snapshot;
+pub mod stats;
+pub mod text;
+pub mod xmlrpc;

@@ -102,6 +102,11 @@ impl Batch {
         self.arrivals.len()
     }
 
+    /// Bytes of all datagrams in it.
+    pub fn payload_bytes(&self) -> usize {
+        self.arrivals.iter().map(|a| a.len).sum()
+    }
+
     /// No datagram is in it.
     pub const fn is_empty(&self) -> bool {
         self.arrivals.is_empty()

@@ -1,0 +1,8 @@
+//! The control side's shell: listeners that turn bytes into jobs for the shards, and replies that find their way back.
+
+pub mod cli;
+pub mod http;
+pub mod reply;
+pub mod request;
+pub mod tcp;
+pub mod udp;

@@ -1,0 +1,140 @@
+//! Where the reply to a request goes.
+//!
+//! Invariant: a reply repeats the request's cookie and format, and is one datagram or one write. Duplicates of a
+//! datagram that came while it was in work get the same bytes.
+
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ng_protocol::cookie::{Arrival, CookieCache};
+use ng_protocol::envelope::{self, Format};
+use ng_protocol::limits::UDP_REPLY_BYTES_MAX;
+use ng_protocol::{Dict, reply};
+use socket2::Socket;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock;
+use crate::sys::pktinfo::{self, LocalEnd};
+
+/// The way back to whoever sent a request.
+#[derive(Debug)]
+pub struct Replier {
+    cookie: Box<[u8]>,
+    format: Format,
+    route: Route,
+}
+
+#[derive(Debug)]
+enum Route {
+    Udp(Box<UdpPeer>, Arc<Cookies>),
+    /// A connection that carries many requests. Full = its client does not read; the reply is lost like a datagram.
+    Stream(mpsc::Sender<Vec<u8>>),
+    /// One request, one reply, no cookie.
+    Once(oneshot::Sender<Vec<u8>>),
+}
+
+/// Who asked over UDP, and at which of our addresses.
+#[derive(Clone, Debug)]
+pub struct UdpPeer {
+    /// The socket it came in by.
+    pub socket: Arc<Socket>,
+    /// The client.
+    pub addr: SocketAddr,
+    /// The address that was asked.
+    pub local: LocalEnd,
+}
+
+/// The cookie cache of all UDP listeners.
+#[derive(Debug)]
+pub struct Cookies(Mutex<CookieCache<UdpPeer>>);
+
+impl Cookies {
+    /// An empty cache.
+    pub fn new() -> Self {
+        Self(Mutex::new(CookieCache::new(clock::now().as_micros())))
+    }
+
+    /// A datagram has arrived: true if it is to be executed. A known one has been answered, or will be.
+    pub fn begin(&self, peer: &UdpPeer, cookie: &[u8]) -> bool {
+        let now_us = clock::now().as_micros();
+        let arrival = self.lock().begin(peer.addr, cookie, peer.clone(), now_us);
+        if let Arrival::Done(reply) = &arrival {
+            peer.send(reply);
+        }
+        arrival == Arrival::New
+    }
+
+    fn finish(&self, peer: &UdpPeer, cookie: &[u8], reply: Arc<[u8]>) -> Vec<UdpPeer> {
+        self.lock().finish(peer.addr, cookie, reply)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, CookieCache<UdpPeer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Cookies {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl UdpPeer {
+    fn send(&self, bytes: &[u8]) {
+        if let Err(error) = pktinfo::send(self.socket.as_raw_fd(), bytes, self.addr, self.local) {
+            // The client will ask again, and the cookie cache has the answer.
+            tracing::warn!(%error, client = %self.addr, "a reply could not be sent");
+        }
+    }
+}
+
+impl Replier {
+    /// For a datagram that [`Cookies::begin`] found new.
+    pub fn udp(peer: UdpPeer, cookies: Arc<Cookies>, cookie: &[u8], payload: &[u8]) -> Self {
+        let route = Route::Udp(Box::new(peer), cookies);
+        Self { cookie: cookie.into(), format: Format::of(payload), route }
+    }
+
+    /// For a request on a connection.
+    pub fn stream(replies: mpsc::Sender<Vec<u8>>, cookie: &[u8], payload: &[u8]) -> Self {
+        Self { cookie: cookie.into(), format: Format::of(payload), route: Route::Stream(replies) }
+    }
+
+    /// For a single request; without a cookie if that is empty.
+    pub fn once(reply: oneshot::Sender<Vec<u8>>, cookie: &[u8], payload: &[u8]) -> Self {
+        Self { cookie: cookie.into(), format: Format::of(payload), route: Route::Once(reply) }
+    }
+
+    /// Sends the reply.
+    pub fn send(self, dict: &Dict<'_>) {
+        let mut bytes = self.encode(dict);
+        match self.route {
+            Route::Udp(ref peer, ref cookies) => {
+                if bytes.len() > UDP_REPLY_BYTES_MAX {
+                    bytes = self.encode(&reply::warning("Reply is too long for a datagram"));
+                }
+                let bytes: Arc<[u8]> = bytes.into();
+                peer.send(&bytes);
+                for waiter in cookies.finish(peer, &self.cookie, Arc::clone(&bytes)) {
+                    waiter.send(&bytes);
+                }
+            }
+            Route::Stream(replies) => {
+                if replies.try_send(bytes).is_err() {
+                    tracing::warn!("a client does not read its replies");
+                }
+            }
+            // A client that went away needs no reply.
+            Route::Once(reply) => drop(reply.send(bytes)),
+        }
+    }
+
+    fn encode(&self, dict: &Dict<'_>) -> Vec<u8> {
+        if self.cookie.is_empty() {
+            envelope::encode(self.format, dict)
+        } else {
+            envelope::encode_message(&self.cookie, self.format, dict)
+        }
+    }
+}

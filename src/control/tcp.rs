@@ -1,0 +1,110 @@
+//! ng over TCP: messages back to back, each reply in one write, notifications in between.
+//!
+//! Bencode ends by itself, JSON by its last brace (an extension of ours). Bounded: connections, bytes of an incomplete
+//! message, requests in work per connection.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ng_protocol::envelope::{Envelope, StreamFramer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::reply::Replier;
+use super::request::handle_payload;
+use crate::limits;
+use crate::registry::Control;
+
+/// Serves one listener for ever.
+pub async fn serve(listener: TcpListener, control: Arc<Control>) {
+    let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, client)) => {
+                let control = Arc::clone(&control);
+                tokio::spawn(async move {
+                    talk(stream, client, control).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an ng connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn talk(stream: TcpStream, client: SocketAddr, control: Arc<Control>) {
+    // Each reply is one small write that somebody waits for.
+    let _ = stream.set_nodelay(true);
+    let (read, write) = stream.into_split();
+    let (tx, rx) = mpsc::channel(limits::TCP_REPLIES + limits::NOTIFICATIONS);
+    let (notify, notified) = mpsc::channel(limits::NOTIFICATIONS);
+    control.announcer.add_client(notify);
+    let writer = tokio::spawn(write_out(write, rx, notified));
+    read_in(read, client, &control, &tx).await;
+    drop(tx);
+    // Replies to what was still in work go out before the connection is closed.
+    let _ = writer.await;
+}
+
+async fn read_in(mut read: OwnedReadHalf, client: SocketAddr, control: &Control, replies: &mpsc::Sender<Vec<u8>>) {
+    let mut framer = StreamFramer::default();
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let len = match read.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(len) => len,
+        };
+        framer.handle_bytes(buffer.get(..len).unwrap_or_default());
+        loop {
+            // Room for this message's reply first: who does not read gets nothing done.
+            if replies.capacity() <= limits::NOTIFICATIONS {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                if replies.is_closed() {
+                    return;
+                }
+                continue;
+            }
+            match framer.poll_message() {
+                Ok(Some(message)) => {
+                    if let Some(Envelope { cookie, payload }) = Envelope::split(message) {
+                        let replier = Replier::stream(replies.clone(), cookie, payload);
+                        handle_payload(control, payload, client, replier);
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(%client, "connection closed: {error}");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn write_out(
+    mut write: OwnedWriteHalf,
+    mut replies: mpsc::Receiver<Vec<u8>>,
+    mut notifications: mpsc::Receiver<Vec<u8>>,
+) {
+    loop {
+        let message = tokio::select! {
+            biased;
+            reply = replies.recv() => match reply {
+                Some(reply) => reply,
+                None => break,
+            },
+            Some(notification) = notifications.recv() => notification,
+        };
+        if write.write_all(&message).await.is_err() {
+            return;
+        }
+    }
+    let _ = write.shutdown().await;
+}

@@ -1,0 +1,69 @@
+//! ng over UDP: datagrams in, jobs out.
+//!
+//! One thread reads all sockets; with one control shard it is the shard's own, so that a request costs no wake-up of
+//! another thread. Datagrams without a cookie are dropped: there is nothing to answer to.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+use ng_protocol::envelope::Envelope;
+use socket2::Socket;
+
+use super::reply::{Cookies, Replier, UdpPeer};
+use super::request::handle_payload;
+use crate::limits;
+use crate::registry::Control;
+use crate::sys::epoll::Epoll;
+use crate::sys::pktinfo;
+
+/// All UDP sockets for ng.
+pub struct Front {
+    sockets: Vec<Arc<Socket>>,
+    cookies: Arc<Cookies>,
+    buffer: Vec<u8>,
+}
+
+impl Front {
+    /// Over bound sockets.
+    pub fn new(sockets: Vec<Arc<Socket>>) -> Self {
+        Self {
+            sockets,
+            cookies: Arc::new(Cookies::new()),
+            buffer: vec![0; limits::DATAGRAM_BYTES],
+        }
+    }
+
+    /// Watches the sockets; the token of each is its index.
+    pub fn watch(&self, epoll: &Epoll) -> io::Result<()> {
+        (0..).zip(&self.sockets).try_for_each(|(token, s)| epoll.add(s.as_raw_fd(), token))
+    }
+
+    /// Reads datagrams from one socket, at most `limits::DATAGRAMS_PER_TURN`.
+    pub fn read(&mut self, token: u64, control: &Control) {
+        let Some(socket) = usize::try_from(token).ok().and_then(|t| self.sockets.get(t)) else { return };
+        for _ in 0..limits::DATAGRAMS_PER_TURN {
+            let (len, addr, local) = match pktinfo::receive(socket.as_raw_fd(), &mut self.buffer) {
+                Ok(received) => received,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                // An earlier reply met a closed port, or the like; the next datagram is not to blame.
+                Err(_) => continue,
+            };
+            let peer = UdpPeer { socket: Arc::clone(socket), addr, local };
+            let datagram = self.buffer.get(..len).unwrap_or_default();
+            handle_datagram(control, &self.cookies, datagram, peer);
+        }
+    }
+}
+
+fn handle_datagram(control: &Control, cookies: &Arc<Cookies>, datagram: &[u8], peer: UdpPeer) {
+    let Some(Envelope { cookie, payload }) = Envelope::split(datagram) else {
+        tracing::warn!(client = %peer.addr, "datagram without a cookie ignored");
+        return;
+    };
+    if cookies.begin(&peer, cookie) {
+        let client = peer.addr;
+        let replier = Replier::udp(peer, Arc::clone(cookies), cookie, payload);
+        handle_payload(control, payload, client, replier);
+    }
+}

@@ -1,0 +1,234 @@
+//! What each ng command does to the calls of its shard.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use call::SdpReply;
+use ng_protocol::{
+    CallId, Command, ConnectArgs, DeleteArgs, Dict, ListArgs, NgError, OfferArgs, RecordingArgs, Value, reply,
+};
+use plan::CallKey;
+
+use super::table::Place;
+use super::{CommandJob, Job, Shard, ask_all};
+use crate::clock;
+use crate::control::cli;
+use crate::report::json;
+
+type Reply = Result<Dict<'static>, NgError>;
+
+impl Shard {
+    /// Executes a request and sees to its reply.
+    pub(super) fn execute(&mut self, job: CommandJob) {
+        let Some(job) = self.elsewhere(job) else { return };
+        let started = Instant::now();
+        let kind = job.request.command.kind();
+        // The one place on the control side where panics end: other calls must not notice.
+        let result = catch_unwind(AssertUnwindSafe(|| self.command(&job))).unwrap_or_else(|_| {
+            tracing::error!("command '{kind}' failed inside");
+            Err(NgError::Internal)
+        });
+        let dict = match &result {
+            Ok(dict) => dict,
+            Err(error) => &refusal(error, job.request.common.load_limit),
+        };
+        if let Err(error) = &result {
+            match job.request.command.call_id() {
+                Some(call) => tracing::warn!(%call, "'{kind}' refused: {error}"),
+                None => tracing::warn!("'{kind}' refused: {error}"),
+            }
+        }
+        let client = job.client.ip();
+        self.control().statistics.request_done(client, kind, started.elapsed(), result.is_err());
+        job.replier.send(dict);
+    }
+
+    /// Passes on what this shard cannot do alone; gives back the rest.
+    fn elsewhere(&mut self, job: CommandJob) -> Option<CommandJob> {
+        match &job.request.command {
+            Command::List(args) => self.list(args.limit, job),
+            Command::Statistics => self.statistics(job),
+            Command::Cli(args) => {
+                let line = args.body.to_str().into_owned();
+                let control = self.control().clone();
+                cli::execute(&control, &line, move |text| job.replier.send(&reply::ok().with("response", text)));
+            }
+            Command::Connect(args) => {
+                if let Some((name, shard)) = self.call_to_fetch(args) {
+                    self.fetch(name, shard, job);
+                } else {
+                    return Some(job);
+                }
+            }
+            command => match command.call_id().map(|id| self.table.find(id)) {
+                Some(Some(Place::Shard(shard))) => self.pass_on(shard, job),
+                _ => return Some(job),
+            },
+        }
+        None
+    }
+
+    fn pass_on(&self, shard: usize, job: CommandJob) {
+        if let Err(Job::Command(job)) = self.control().post(shard, Job::Command(Box::new(job))) {
+            job.replier.send(&reply::error(&NgError::Internal));
+        }
+    }
+
+    /// The second call of a `connect`, if another shard has it.
+    fn call_to_fetch(&self, args: &ConnectArgs) -> Option<(CallId, usize)> {
+        let name = args.to_call_id.as_ref()?;
+        match self.table.find(name) {
+            Some(Place::Here(_)) => None,
+            Some(Place::Shard(shard)) => Some((name.clone(), shard)),
+            None => {
+                let shard = self.control().shard_for(Some(name));
+                // Not here although it belongs here: it does not exist.
+                (shard != self.index()).then(|| (name.clone(), shard))
+            }
+        }
+    }
+
+    fn fetch(&self, name: CallId, shard: usize, job: CommandJob) {
+        if let Err(Job::Release(_, job)) = self.control().post(shard, Job::Release(name, Box::new(job))) {
+            job.replier.send(&reply::error(&NgError::Internal));
+        }
+    }
+
+    fn command(&mut self, job: &CommandJob) -> Reply {
+        match &job.request.command {
+            Command::Ping => Ok(reply::pong()),
+            Command::Offer(args) => self.offer(job, args),
+            Command::Answer(args) => {
+                let key = self.existing(&args.call_id, NgError::UnknownCallId)?;
+                self.with_env(key, |call, now, env| call.answer(now, env, args)).map(sdp_reply)
+            }
+            Command::Delete(args) => self.delete(args),
+            Command::Query(args) => {
+                let key = self.existing(&args.call_id, NgError::UnknownCallID)?;
+                self.with_env(key, |call, _, _| call.query(args)).map(ok_with)
+            }
+            Command::Connect(args) => self.connect(args),
+            Command::StartRecording(args) => {
+                let key = self.recorded(args)?;
+                self.with_env(key, |call, now, env| call.start_recording(now, env, args)).map(ok_with)
+            }
+            Command::StopRecording(args) => {
+                let key = self.recorded(args)?;
+                self.with_env(key, |call, now, _| call.stop_recording(now, args)).map(ok_with)
+            }
+            Command::PauseRecording(args) => {
+                let key = self.recorded(args)?;
+                self.with_env(key, |call, now, _| call.pause_recording(now, args)).map(ok_with)
+            }
+            other => Err(NgError::NotImplemented(other.kind().name())),
+        }
+    }
+
+    fn offer(&mut self, job: &CommandJob, args: &OfferArgs) -> Reply {
+        let key = self.open(job, &args.call_id)?;
+        if let (Some(entry), Some(ip)) = (self.table.get_mut(key), args.settings.addressing.xmlrpc_callback) {
+            entry.callback = Some(ip);
+        }
+        self.with_env(key, |call, now, env| call.offer(now, env, args)).map(sdp_reply)
+    }
+
+    fn delete(&mut self, args: &DeleteArgs) -> Reply {
+        let found = self
+            .existing(&args.call_id, NgError::NotFound)
+            .and_then(|key| self.with_env(key, |call, now, _| call.delete(now, args)));
+        match found {
+            Ok(dict) => Ok(ok_with(dict)),
+            Err(NgError::NotFound) if !args.fatal => Ok(reply::warning(NgError::NotFound.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn connect(&mut self, args: &ConnectArgs) -> Reply {
+        let key = self.existing(&args.call_id, NgError::UnknownCallId)?;
+        if let Some(other) = args.to_call_id.as_ref().filter(|other| **other != args.call_id) {
+            let other = self.existing(other, NgError::UnknownCallId)?;
+            if other != key {
+                self.merge(key, other)?;
+            }
+        }
+        self.with_env(key, |call, now, _| call.connect(now, args)).map(|()| reply::ok())
+    }
+
+    /// Makes one call of two.
+    fn merge(&mut self, into: CallKey, from: CallKey) -> Result<(), NgError> {
+        let Some(entry) = self.table.remove(from) else { return Err(NgError::UnknownCallId) };
+        let (names, client) = (entry.names, entry.client);
+        let Some(target) = self.table.get_mut(into) else { return Err(NgError::UnknownCallId) };
+        match target.call.merge(entry.call) {
+            Ok(()) => {
+                self.table.add_names(into, names);
+                self.control().admission.count_session(-1);
+                self.driver().merge(from, into);
+                Ok(())
+            }
+            Err((call, error)) => {
+                self.table.insert(*call, names, client);
+                self.table.schedule(from);
+                Err(error)
+            }
+        }
+    }
+
+    fn recorded(&self, args: &RecordingArgs) -> Result<CallKey, NgError> {
+        self.existing(&args.call_id, NgError::UnknownCallID)
+    }
+
+    fn existing(&self, name: &CallId, error: NgError) -> Result<CallKey, NgError> {
+        match self.table.find(name) {
+            Some(Place::Here(key)) => Ok(key),
+            _ => Err(error),
+        }
+    }
+
+    /// Lets a call do something, and does what it wants done outside.
+    fn with_env<T>(
+        &mut self,
+        key: CallKey,
+        step: impl FnOnce(&mut call::Call, plan::Time, &mut dyn call::Env) -> Result<T, NgError>,
+    ) -> Result<T, NgError> {
+        let Some(entry) = self.table.get_mut(key) else { return Err(NgError::UnknownCallId) };
+        let result = step(&mut entry.call, clock::now(), &mut self.env);
+        self.drain(key);
+        result
+    }
+
+    fn list(&self, limit: u32, job: CommandJob) {
+        let limit = limit as usize;
+        let ask = move |shard: &mut Shard| shard.names().take(limit).cloned().collect::<Vec<CallId>>();
+        ask_all(self.control(), ask, move |lists| {
+            let calls: Value<'static> = lists.into_iter().flatten().take(limit).collect();
+            job.replier.send(&reply::ok().with("calls", calls));
+        });
+    }
+
+    fn statistics(&self, job: CommandJob) {
+        let control = self.control();
+        control.statistics.request_done(job.client.ip(), job.request.command.kind(), std::time::Duration::ZERO, false);
+        job.replier.send(&reply::ok().with("statistics", json::statistics(control)));
+    }
+}
+
+fn refusal(error: &NgError, load_limit: bool) -> Dict<'static> {
+    match error {
+        NgError::SessionLimit | NgError::CpuLimit | NgError::LoadLimit | NgError::BandwidthLimit => {
+            reply::load_limit(error, load_limit)
+        }
+        _ => reply::error(error),
+    }
+}
+
+fn sdp_reply(sdp: SdpReply) -> Dict<'static> {
+    let recordings = (!sdp.recordings.is_empty()).then(|| sdp.recordings.into_iter().collect::<Value<'static>>());
+    let warning = (!sdp.warnings.is_empty()).then(|| sdp.warnings.join("; "));
+    reply::ok().with("sdp", sdp.sdp).with_some("recordings", recordings).with_some("warning", warning)
+}
+
+/// `result: ok` and what the call has to say.
+fn ok_with(dict: Dict<'static>) -> Dict<'static> {
+    dict.with("result", "ok")
+}

@@ -1,0 +1,104 @@
+//! `/metrics`: the counters in Prometheus' text format, under the reference's names.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering::Relaxed;
+
+use ng_protocol::CommandKind;
+
+use super::snapshot;
+use crate::registry::Control;
+
+/// The whole page.
+pub fn page(control: &Control) -> String {
+    let mut page = Page::default();
+    for row in snapshot::rows(control) {
+        if let Some((name, label, kind)) = row.metric {
+            page.add(name, kind, row.label, label, row.value);
+        }
+    }
+    controllers(control, &mut page);
+    for interface in snapshot::interfaces(control) {
+        let label = format!("name=\"{}\",address=\"{}\"", interface.name, interface.address);
+        let ports = interface.ports;
+        page.add("ports_used", "gauge", "Ports in use", &label, ports.used);
+        page.add("ports_free", "gauge", "Ports free", &label, ports.free);
+        page.add("ports", "gauge", "Ports in all", &label, ports.used + ports.free);
+    }
+    workers(control, &mut page);
+    page.finish()
+}
+
+fn controllers(control: &Control, page: &mut Page) {
+    for (ip, stats) in control.statistics.proxies() {
+        for kind in CommandKind::ALL {
+            let (count, took) = stats.requests.get(kind).copied().unwrap_or_default();
+            let label = format!("proxy=\"{ip}\",request=\"{}\"", kind.name());
+            page.add("requests_total", "counter", "Requests", &label, count);
+            page.add("request_seconds_total", "counter", "Time spent", &label, format_args!("{:.6}", took.as_secs_f64()));
+        }
+        page.add("errors_total", "counter", "Requests refused", &format!("proxy=\"{ip}\""), stats.errors);
+    }
+}
+
+/// Our own, beyond the reference's.
+fn workers(control: &Control, page: &mut Page) {
+    for (index, worker) in control.workers.iter().enumerate() {
+        let label = format!("index=\"{index}\"");
+        let counters = &worker.counters;
+        page.add("poller_wakeups", "counter", "Turns of a packet worker", &label, counters.turns.load(Relaxed));
+        let lost = [
+            ("no_flow", counters.no_flow.load(Relaxed)),
+            ("send_error", counters.send_errors.load(Relaxed)),
+            ("events_lost", counters.events_lost.load(Relaxed)),
+            ("taps_lost", counters.taps_lost.load(Relaxed)),
+            ("panics", counters.panics.load(Relaxed)),
+        ];
+        for (reason, count) in lost {
+            let label = format!("{label},reason=\"{reason}\"");
+            page.add("worker_refusals_total", "counter", "What a packet worker could not do", &label, count);
+        }
+    }
+    page.add("announcements_lost_total", "counter", "Timeouts not announced", "", control.announcer.lost());
+    page.add("log_lines_lost_total", "counter", "Log lines that syslog did not take", "", super::log::lost());
+}
+
+/// Lines grouped by metric: the format wants all lines of one metric together.
+#[derive(Default)]
+struct Page {
+    order: Vec<(&'static str, String)>,
+    seen: BTreeSet<&'static str>,
+}
+
+impl Page {
+    fn add(&mut self, name: &'static str, kind: &str, help: &str, label: &str, value: impl std::fmt::Display) {
+        if self.seen.insert(name) {
+            let head = format!("# HELP rtpengine_{name} {help}\n# TYPE rtpengine_{name} {kind}\n");
+            self.order.push((name, head));
+        }
+        let Some((_, text)) = self.order.iter_mut().find(|(n, _)| *n == name) else { return };
+        let label = if label.is_empty() { String::new() } else { format!("{{{label}}}") };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "rtpengine_{name}{label} {value}");
+    }
+
+    fn finish(self) -> String {
+        self.order.into_iter().map(|(_, text)| text).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_metric_stand_together_under_one_head() {
+        let mut page = Page::default();
+        page.add("a", "gauge", "An a", "x=\"1\"", 1);
+        page.add("b", "counter", "A b", "", 2);
+        page.add("a", "gauge", "An a", "x=\"2\"", 3);
+        let expected = "# HELP rtpengine_a An a\n# TYPE rtpengine_a gauge\nrtpengine_a{x=\"1\"} 1\n\
+            rtpengine_a{x=\"2\"} 3\n# HELP rtpengine_b A b\n# TYPE rtpengine_b counter\nrtpengine_b 2\n";
+        assert_eq!(page.finish(), expected);
+    }
+}

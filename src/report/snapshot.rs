@@ -1,0 +1,259 @@
+//! One reading of all counters, as a table from which text, JSON and metrics are printed.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use call::EndReason;
+
+use crate::registry::Control;
+
+/// Which block a row stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// About what is going on now.
+    Current,
+    /// Sums since the start.
+    Total,
+}
+
+/// A counter's value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// A count.
+    Int(u64),
+    /// A measure.
+    Float(f64),
+}
+
+/// How a row appears in metrics: name without prefix, label, type.
+pub type Metric = (&'static str, &'static str, &'static str);
+
+/// One counter.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Where it stands.
+    pub section: Section,
+    /// In `list totals`.
+    pub label: &'static str,
+    /// Behind the value there.
+    pub unit: &'static str,
+    /// In `list jsonstats`.
+    pub key: &'static str,
+    /// In `/metrics`.
+    pub metric: Option<Metric>,
+    /// The value.
+    pub value: Number,
+}
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Int(n) => write!(f, "{n}"),
+            Self::Float(x) => write!(f, "{x:.6}"),
+        }
+    }
+}
+
+/// Packets, bytes and errors since the start, over all workers.
+pub fn relayed(control: &Control) -> (u64, u64, u64) {
+    let sum = |count: fn(&crate::datapath::worker::WorkerCounters) -> u64| {
+        control.workers.iter().map(|w| count(&w.counters)).sum()
+    };
+    (
+        sum(|c| c.packets.load(Relaxed)),
+        sum(|c| c.bytes.load(Relaxed)),
+        sum(|c| c.send_errors.load(Relaxed) + c.no_flow.load(Relaxed)),
+    )
+}
+
+/// All rows, in the order of the reference.
+pub fn rows(control: &Control) -> Vec<Row> {
+    let mut rows = current(control);
+    rows.extend(total(control));
+    rows
+}
+
+fn current(control: &Control) -> Vec<Row> {
+    let sessions = u64::try_from(control.admission.sessions()).unwrap_or(0);
+    let rates = &control.statistics.rates;
+    let (packets, bytes, errors) = (rates.packets.load(Relaxed), rates.bytes.load(Relaxed), rates.errors.load(Relaxed));
+    let flows = control.statistics.flows();
+    let row = |label, key, metric, n| Row {
+        section: Section::Current,
+        label,
+        unit: "",
+        key,
+        metric,
+        value: Number::Int(n),
+    };
+    let gauge = |name, label| Some((name, label, "gauge"));
+    vec![
+        row("Owned sessions", "sessionsown", gauge("sessions", "type=\"own\""), sessions),
+        row("Foreign sessions", "sessionsforeign", gauge("sessions", "type=\"foreign\""), 0),
+        row("Total sessions", "sessionstotal", None, sessions),
+        row("Transcoded media", "transcodedmedia", gauge("transcoded_media", ""), 0),
+        row("Packets per second (userspace)", "packetrate_user", None, packets),
+        row("Bytes per second (userspace)", "byterate_user", None, bytes),
+        row("Errors per second (userspace)", "errorrate_user", None, errors),
+        row("Packets per second (kernel)", "packetrate_kernel", None, 0),
+        row("Bytes per second (kernel)", "byterate_kernel", None, 0),
+        row("Errors per second (kernel)", "errorrate_kernel", None, 0),
+        row("Packets per second (total)", "packetrate", None, packets),
+        row("Bytes per second (total)", "byterate", None, bytes),
+        row("Errors per second (total)", "errorrate", None, errors),
+        row(
+            "Userspace-only media streams",
+            "media_userspace",
+            gauge("mediastreams", "type=\"userspace\""),
+            flows,
+        ),
+        row("Kernel-only media streams", "media_kernel", gauge("mediastreams", "type=\"kernel\""), 0),
+        row(
+            "Mixed kernel/userspace media streams",
+            "media_mixed",
+            gauge("mediastreams", "type=\"mixed\""),
+            0,
+        ),
+    ]
+}
+
+fn total(control: &Control) -> Vec<Row> {
+    let statistics = &control.statistics;
+    let (packets, bytes, errors) = relayed(control);
+    let sums = statistics.sums();
+    let ended = |reason| Number::Int(statistics.ended(reason));
+    let row = |label, key, metric, value| Row { section: Section::Total, label, unit: "", key, metric, value };
+    let counter = |name, label| Some((name, label, "counter"));
+    let closed = |label| counter("closed_sessions_total", label);
+    let (int, float) = (Number::Int, Number::Float);
+    let mut rows = vec![
+        row("Uptime of rtpengine", "uptime", Some(("uptime_seconds", "", "gauge")), int(statistics.uptime().as_secs())),
+        row("Total managed sessions", "managedsessions", counter("sessions_total", ""), int(sums.calls)),
+        row("Total rejected sessions", "rejectedsessions", closed("reason=\"rejected\""), int(statistics.rejected())),
+        row(
+            "Total timed-out sessions via TIMEOUT",
+            "timeoutsessions",
+            closed("reason=\"timeout\""),
+            ended(EndReason::Timeout),
+        ),
+        row(
+            "Total timed-out sessions via SILENT_TIMEOUT",
+            "silenttimeoutsessions",
+            closed("reason=\"silent_timeout\""),
+            ended(EndReason::SilentTimeout),
+        ),
+        row(
+            "Total timed-out sessions via FINAL_TIMEOUT",
+            "finaltimeoutsessions",
+            closed("reason=\"final_timeout\""),
+            ended(EndReason::FinalTimeout),
+        ),
+        row(
+            "Total timed-out sessions via OFFER_TIMEOUT",
+            "offertimeoutsessions",
+            closed("reason=\"offer_timeout\""),
+            ended(EndReason::OfferTimeout),
+        ),
+        row(
+            "Total regular terminated sessions",
+            "regularterminatedsessions",
+            closed("reason=\"terminated\""),
+            ended(EndReason::Deleted),
+        ),
+        row(
+            "Total forced terminated sessions",
+            "forcedterminatedsessions",
+            closed("reason=\"force_terminated\""),
+            ended(EndReason::Forced),
+        ),
+    ];
+    rows.extend(relay_rows(packets, errors, bytes));
+    rows.extend([
+        row(
+            "Total number of streams with no relayed packets",
+            "zerowaystreams",
+            counter("zero_packet_streams_total", ""),
+            int(sums.zero_packet),
+        ),
+        row("Total number of 1-way streams", "onewaystreams", counter("one_way_sessions_total", ""), int(sums.one_way)),
+        Row {
+            unit: " seconds",
+            ..row(
+                "Average call duration",
+                "avgcallduration",
+                Some(("call_duration_avg", "", "gauge")),
+                float(sums.average()),
+            )
+        },
+        Row {
+            unit: " seconds",
+            ..row("Total calls duration", "totalcallsduration", counter("call_duration_total", ""), float(sums.seconds))
+        },
+        Row {
+            unit: " seconds squared",
+            ..row(
+                "Total calls duration squared",
+                "totalcallsduration2",
+                counter("call_duration2_total", ""),
+                float(sums.seconds_squared),
+            )
+        },
+        Row {
+            unit: " seconds",
+            ..row("Total calls duration standard deviation", "totalcallsduration_stddev", None, float(sums.deviation()))
+        },
+    ]);
+    if let Some(uptime) = rows.first_mut() {
+        uptime.unit = " seconds";
+    }
+    rows
+}
+
+fn relay_rows(packets: u64, errors: u64, bytes: u64) -> Vec<Row> {
+    let row = |label, key, metric, n| Row {
+        section: Section::Total,
+        label,
+        unit: "",
+        key,
+        metric,
+        value: Number::Int(n),
+    };
+    let user = |name| Some((name, "type=\"userspace\"", "counter"));
+    let kernel = |name| Some((name, "type=\"kernel\"", "counter"));
+    vec![
+        row("Total relayed packets (userspace)", "relayedpackets_user", user("packets_total"), packets),
+        row("Total relayed packet errors (userspace)", "relayedpacketerrors_user", user("packet_errors_total"), errors),
+        row("Total relayed bytes (userspace)", "relayedbytes_user", user("bytes_total"), bytes),
+        row("Total relayed packets (kernel)", "relayedpackets_kernel", kernel("packets_total"), 0),
+        row("Total relayed packet errors (kernel)", "relayedpacketerrors_kernel", kernel("packet_errors_total"), 0),
+        row("Total relayed bytes (kernel)", "relayedbytes_kernel", kernel("bytes_total"), 0),
+        row("Total relayed packets", "relayedpackets", None, packets),
+        row("Total relayed packet errors", "relayedpacketerrors", None, errors),
+        row("Total relayed bytes", "relayedbytes", None, bytes),
+    ]
+}
+
+/// One local address and its ports.
+pub struct InterfaceUse {
+    /// Logical interface.
+    pub name: String,
+    /// Bound address.
+    pub address: std::net::IpAddr,
+    /// Its ports.
+    pub ports: crate::datapath::ports::RangeUse,
+}
+
+/// All local addresses in the order of configuration.
+pub fn interfaces(control: &Control) -> Vec<InterfaceUse> {
+    let settings = control.settings();
+    let usage = control.pool.usage();
+    let mut all = Vec::new();
+    for logical in settings.interfaces.logical() {
+        for id in &logical.addresses {
+            let address = settings.interfaces.address(*id);
+            if let (Some(address), Some(ports)) = (address, usage.get(id.0 as usize)) {
+                all.push(InterfaceUse { name: logical.name.clone(), address: address.ip, ports: *ports });
+            }
+        }
+    }
+    all
+}
