@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod daemon;
 pub mod datapath;
 pub mod driver;
 pub mod limits;

@@ -78,3 +78,6 @@ pub const PROXIES: usize = 1024;
 
 /// Replies waiting to be written to one ng-TCP client; a client that does not read them gets nothing else done.
 pub const TCP_REPLIES: usize = 64;
+
+/// Control shards.
+pub const SHARDS: usize = 16;

@@ -31,7 +31,10 @@ struct Server {
 
 /// Serves one listener for ever.
 pub async fn serve(listener: TcpListener, control: Arc<Control>) -> std::io::Result<()> {
-    let server = Server { control, room: Arc::new(Semaphore::new(limits::CONNECTIONS)) };
+    let server = Server {
+        control,
+        room: Arc::new(Semaphore::new(limits::CONNECTIONS)),
+    };
     let router = Router::new()
         .route("/ping", get(async || text("text/plain", "pong\n")))
         .route("/metrics", get(metrics))
@@ -68,7 +71,9 @@ async fn cli_body(State(server): State<Server>, body: Bytes) -> Response {
 }
 
 async fn run_cli(server: &Server, line: &str) -> Response {
-    let Ok(_permit) = server.room.try_acquire() else { return busy() };
+    let Ok(_permit) = server.room.try_acquire() else {
+        return busy();
+    };
     let (tx, rx) = oneshot::channel();
     cli::execute(&server.control, line, move |text| drop(tx.send(text)));
     match rx.await {
@@ -77,7 +82,11 @@ async fn run_cli(server: &Server, line: &str) -> Response {
     }
 }
 
-async fn ng(State(server): State<Server>, ConnectInfo(client): ConnectInfo<SocketAddr>, body: Bytes) -> Response {
+async fn ng(
+    State(server): State<Server>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    body: Bytes,
+) -> Response {
     match Envelope::split(&body) {
         Some(Envelope { cookie, payload }) => run_ng(&server, client, cookie, payload).await,
         None => (StatusCode::BAD_REQUEST, "no cookie\n").into_response(),
@@ -93,11 +102,22 @@ async fn ng_plain(
 }
 
 async fn run_ng(server: &Server, client: SocketAddr, cookie: &[u8], payload: &[u8]) -> Response {
-    let Ok(_permit) = server.room.try_acquire() else { return busy() };
+    let Ok(_permit) = server.room.try_acquire() else {
+        return busy();
+    };
     let (tx, rx) = oneshot::channel();
-    handle_payload(&server.control, payload, client, Replier::once(tx, cookie, payload));
+    handle_payload(
+        &server.control,
+        payload,
+        client,
+        Replier::once(tx, cookie, payload),
+    );
     let json = cookie.is_empty() && payload.first() == Some(&b'{');
-    let kind = if json { "application/json" } else { "application/x-rtpengine-ng" };
+    let kind = if json {
+        "application/json"
+    } else {
+        "application/x-rtpengine-ng"
+    };
     match rx.await {
         Ok(reply) => text(kind, reply).into_response(),
         Err(_) => busy(),

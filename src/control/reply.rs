@@ -93,17 +93,29 @@ impl Replier {
     /// For a datagram that [`Cookies::begin`] found new.
     pub fn udp(peer: UdpPeer, cookies: Arc<Cookies>, cookie: &[u8], payload: &[u8]) -> Self {
         let route = Route::Udp(Box::new(peer), cookies);
-        Self { cookie: cookie.into(), format: Format::of(payload), route }
+        Self {
+            cookie: cookie.into(),
+            format: Format::of(payload),
+            route,
+        }
     }
 
     /// For a request on a connection.
     pub fn stream(replies: mpsc::Sender<Vec<u8>>, cookie: &[u8], payload: &[u8]) -> Self {
-        Self { cookie: cookie.into(), format: Format::of(payload), route: Route::Stream(replies) }
+        Self {
+            cookie: cookie.into(),
+            format: Format::of(payload),
+            route: Route::Stream(replies),
+        }
     }
 
     /// For a single request; without a cookie if that is empty.
     pub fn once(reply: oneshot::Sender<Vec<u8>>, cookie: &[u8], payload: &[u8]) -> Self {
-        Self { cookie: cookie.into(), format: Format::of(payload), route: Route::Once(reply) }
+        Self {
+            cookie: cookie.into(),
+            format: Format::of(payload),
+            route: Route::Once(reply),
+        }
     }
 
     /// Sends the reply.

@@ -29,13 +29,20 @@ fn dispatch(control: &Control, request: Request, client: SocketAddr, replier: Re
         }
     }
     if request.command.kind() == CommandKind::Ping {
-        control.statistics.request_done(client.ip(), CommandKind::Ping, std::time::Duration::ZERO, false);
+        control
+            .statistics
+            .request_done(client.ip(), CommandKind::Ping, std::time::Duration::ZERO, false);
         return replier.send(&reply::pong());
     }
     let shard = control.shard_for(request.command.call_id());
-    let job = Job::Command(Box::new(CommandJob { request, client, replier }));
+    let job = Job::Command(Box::new(CommandJob {
+        request,
+        client,
+        replier,
+    }));
     if let Err(Job::Command(job)) = control.post(shard, job) {
         tracing::error!("too many requests are waiting");
-        job.replier.send(&reply::error(&NgError::Other("Too many requests".to_owned())));
+        job.replier
+            .send(&reply::error(&NgError::Other("Too many requests".to_owned())));
     }
 }

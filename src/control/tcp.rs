@@ -22,7 +22,9 @@ use crate::registry::Control;
 pub async fn serve(listener: TcpListener, control: Arc<Control>) {
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((stream, client)) => {
                 let control = Arc::clone(&control);
@@ -53,7 +55,12 @@ async fn talk(stream: TcpStream, client: SocketAddr, control: Arc<Control>) {
     let _ = writer.await;
 }
 
-async fn read_in(mut read: OwnedReadHalf, client: SocketAddr, control: &Control, replies: &mpsc::Sender<Vec<u8>>) {
+async fn read_in(
+    mut read: OwnedReadHalf,
+    client: SocketAddr,
+    control: &Control,
+    replies: &mpsc::Sender<Vec<u8>>,
+) {
     let mut framer = StreamFramer::default();
     let mut buffer = vec![0; 16 * 1024];
     loop {

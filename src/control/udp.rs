@@ -36,12 +36,16 @@ impl Front {
 
     /// Watches the sockets; the token of each is its index.
     pub fn watch(&self, epoll: &Epoll) -> io::Result<()> {
-        (0..).zip(&self.sockets).try_for_each(|(token, s)| epoll.add(s.as_raw_fd(), token))
+        (0..)
+            .zip(&self.sockets)
+            .try_for_each(|(token, s)| epoll.add(s.as_raw_fd(), token))
     }
 
     /// Reads datagrams from one socket, at most `limits::DATAGRAMS_PER_TURN`.
     pub fn read(&mut self, token: u64, control: &Control) {
-        let Some(socket) = usize::try_from(token).ok().and_then(|t| self.sockets.get(t)) else { return };
+        let Some(socket) = usize::try_from(token).ok().and_then(|t| self.sockets.get(t)) else {
+            return;
+        };
         for _ in 0..limits::DATAGRAMS_PER_TURN {
             let (len, addr, local) = match pktinfo::receive(socket.as_raw_fd(), &mut self.buffer) {
                 Ok(received) => received,
@@ -49,7 +53,11 @@ impl Front {
                 // An earlier reply met a closed port, or the like; the next datagram is not to blame.
                 Err(_) => continue,
             };
-            let peer = UdpPeer { socket: Arc::clone(socket), addr, local };
+            let peer = UdpPeer {
+                socket: Arc::clone(socket),
+                addr,
+                local,
+            };
             let datagram = self.buffer.get(..len).unwrap_or_default();
             handle_datagram(control, &self.cookies, datagram, peer);
         }

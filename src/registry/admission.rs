@@ -104,7 +104,10 @@ mod tests {
         all_off.count_session(1_000_000);
         assert_eq!(all_off.check(), Ok(()));
 
-        let admission = Admission::new(&LimitSettings { sessions: Some(1), ..LimitSettings::default() });
+        let admission = Admission::new(&LimitSettings {
+            sessions: Some(1),
+            ..LimitSettings::default()
+        });
         assert_eq!(admission.check(), Ok(()));
         admission.count_session(1);
         assert_eq!(admission.check(), Err(NgError::SessionLimit));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use call::SdpReply;
 use ng_protocol::{
-    CallId, Command, ConnectArgs, DeleteArgs, Dict, ListArgs, NgError, OfferArgs, RecordingArgs, Value, reply,
+    CallId, Command, ConnectArgs, DeleteArgs, Dict, NgError, OfferArgs, RecordingArgs, Value, reply,
 };
 use plan::CallKey;
 
@@ -39,7 +39,9 @@ impl Shard {
             }
         }
         let client = job.client.ip();
-        self.control().statistics.request_done(client, kind, started.elapsed(), result.is_err());
+        self.control()
+            .statistics
+            .request_done(client, kind, started.elapsed(), result.is_err());
         job.replier.send(dict);
     }
 
@@ -51,7 +53,9 @@ impl Shard {
             Command::Cli(args) => {
                 let line = args.body.to_str().into_owned();
                 let control = self.control().clone();
-                cli::execute(&control, &line, move |text| job.replier.send(&reply::ok().with("response", text)));
+                cli::execute(&control, &line, move |text| {
+                    job.replier.send(&reply::ok().with("response", text))
+                });
             }
             Command::Connect(args) => {
                 if let Some((name, shard)) = self.call_to_fetch(args) {
@@ -100,7 +104,8 @@ impl Shard {
             Command::Offer(args) => self.offer(job, args),
             Command::Answer(args) => {
                 let key = self.existing(&args.call_id, NgError::UnknownCallId)?;
-                self.with_env(key, |call, now, env| call.answer(now, env, args)).map(sdp_reply)
+                self.with_env(key, |call, now, env| call.answer(now, env, args))
+                    .map(sdp_reply)
             }
             Command::Delete(args) => self.delete(args),
             Command::Query(args) => {
@@ -110,15 +115,18 @@ impl Shard {
             Command::Connect(args) => self.connect(args),
             Command::StartRecording(args) => {
                 let key = self.recorded(args)?;
-                self.with_env(key, |call, now, env| call.start_recording(now, env, args)).map(ok_with)
+                self.with_env(key, |call, now, env| call.start_recording(now, env, args))
+                    .map(ok_with)
             }
             Command::StopRecording(args) => {
                 let key = self.recorded(args)?;
-                self.with_env(key, |call, now, _| call.stop_recording(now, args)).map(ok_with)
+                self.with_env(key, |call, now, _| call.stop_recording(now, args))
+                    .map(ok_with)
             }
             Command::PauseRecording(args) => {
                 let key = self.recorded(args)?;
-                self.with_env(key, |call, now, _| call.pause_recording(now, args)).map(ok_with)
+                self.with_env(key, |call, now, _| call.pause_recording(now, args))
+                    .map(ok_with)
             }
             other => Err(NgError::NotImplemented(other.kind().name())),
         }
@@ -129,7 +137,8 @@ impl Shard {
         if let (Some(entry), Some(ip)) = (self.table.get_mut(key), args.settings.addressing.xmlrpc_callback) {
             entry.callback = Some(ip);
         }
-        self.with_env(key, |call, now, env| call.offer(now, env, args)).map(sdp_reply)
+        self.with_env(key, |call, now, env| call.offer(now, env, args))
+            .map(sdp_reply)
     }
 
     fn delete(&mut self, args: &DeleteArgs) -> Reply {
@@ -151,14 +160,19 @@ impl Shard {
                 self.merge(key, other)?;
             }
         }
-        self.with_env(key, |call, now, _| call.connect(now, args)).map(|()| reply::ok())
+        self.with_env(key, |call, now, _| call.connect(now, args))
+            .map(|()| reply::ok())
     }
 
     /// Makes one call of two.
     fn merge(&mut self, into: CallKey, from: CallKey) -> Result<(), NgError> {
-        let Some(entry) = self.table.remove(from) else { return Err(NgError::UnknownCallId) };
+        let Some(entry) = self.table.remove(from) else {
+            return Err(NgError::UnknownCallId);
+        };
         let (names, client) = (entry.names, entry.client);
-        let Some(target) = self.table.get_mut(into) else { return Err(NgError::UnknownCallId) };
+        let Some(target) = self.table.get_mut(into) else {
+            return Err(NgError::UnknownCallId);
+        };
         match target.call.merge(entry.call) {
             Ok(()) => {
                 self.table.add_names(into, names);
@@ -191,7 +205,9 @@ impl Shard {
         key: CallKey,
         step: impl FnOnce(&mut call::Call, plan::Time, &mut dyn call::Env) -> Result<T, NgError>,
     ) -> Result<T, NgError> {
-        let Some(entry) = self.table.get_mut(key) else { return Err(NgError::UnknownCallId) };
+        let Some(entry) = self.table.get_mut(key) else {
+            return Err(NgError::UnknownCallId);
+        };
         let result = step(&mut entry.call, clock::now(), &mut self.env);
         self.drain(key);
         result
@@ -208,8 +224,14 @@ impl Shard {
 
     fn statistics(&self, job: CommandJob) {
         let control = self.control();
-        control.statistics.request_done(job.client.ip(), job.request.command.kind(), std::time::Duration::ZERO, false);
-        job.replier.send(&reply::ok().with("statistics", json::statistics(control)));
+        control.statistics.request_done(
+            job.client.ip(),
+            job.request.command.kind(),
+            std::time::Duration::ZERO,
+            false,
+        );
+        job.replier
+            .send(&reply::ok().with("statistics", json::statistics(control)));
     }
 }
 
@@ -223,9 +245,13 @@ fn refusal(error: &NgError, load_limit: bool) -> Dict<'static> {
 }
 
 fn sdp_reply(sdp: SdpReply) -> Dict<'static> {
-    let recordings = (!sdp.recordings.is_empty()).then(|| sdp.recordings.into_iter().collect::<Value<'static>>());
+    let recordings =
+        (!sdp.recordings.is_empty()).then(|| sdp.recordings.into_iter().collect::<Value<'static>>());
     let warning = (!sdp.warnings.is_empty()).then(|| sdp.warnings.join("; "));
-    reply::ok().with("sdp", sdp.sdp).with_some("recordings", recordings).with_some("warning", warning)
+    reply::ok()
+        .with("sdp", sdp.sdp)
+        .with_some("recordings", recordings)
+        .with_some("warning", warning)
 }
 
 /// `result: ok` and what the call has to say.

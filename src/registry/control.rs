@@ -53,11 +53,32 @@ pub struct Control {
 impl Control {
     /// With queues to shards that are yet to be started.
     pub fn new(parts: ControlParts) -> Self {
-        let ControlParts { ports, workers, pool, admission, announcer, templates, settings, sockets, control_tos } = parts;
+        let ControlParts {
+            ports,
+            workers,
+            pool,
+            admission,
+            announcer,
+            templates,
+            settings,
+            sockets,
+            control_tos,
+        } = parts;
         let settings = Mutex::new(settings);
         let statistics = Statistics::new();
         let control_tos = AtomicU8::new(control_tos);
-        Self { ports, workers, pool, admission, statistics, announcer, templates, settings, sockets, control_tos }
+        Self {
+            ports,
+            workers,
+            pool,
+            admission,
+            statistics,
+            announcer,
+            templates,
+            settings,
+            sockets,
+            control_tos,
+        }
     }
 
     /// Number of shards.
@@ -75,7 +96,9 @@ impl Control {
 
     /// Queues a job; gives it back if the queue is full.
     pub fn post(&self, shard: usize, job: Job) -> Result<(), Job> {
-        let Some(port) = self.ports.get(shard) else { return Err(job) };
+        let Some(port) = self.ports.get(shard) else {
+            return Err(job);
+        };
         port.jobs.try_send(job).map_err(|refused| refused.into_inner())?;
         port.waker.wake();
         Ok(())
@@ -83,10 +106,20 @@ impl Control {
 
     /// Parses a decoded request.
     pub fn parse(&self, dict: &Dict<'_>) -> Result<Request, NgError> {
-        let name = dict.get("command").and_then(|v| v.as_str()).ok_or(NgError::NoCommand)?;
-        let kind = CommandKind::ALL.iter().find(|k| k.name() == name).ok_or(NgError::UnrecognizedCommand)?;
+        let name = dict
+            .get("command")
+            .and_then(|v| v.as_str())
+            .ok_or(NgError::NoCommand)?;
+        let kind = CommandKind::ALL
+            .iter()
+            .find(|k| k.name() == name)
+            .ok_or(NgError::UnrecognizedCommand)?;
         match kind {
-            CommandKind::Ping => Ok(Request { command: Command::Ping, common: Common::default(), warnings: Vec::new() }),
+            CommandKind::Ping => Ok(Request {
+                command: Command::Ping,
+                common: Common::default(),
+                warnings: Vec::new(),
+            }),
             kind => Err(NgError::NotImplemented(kind.name())),
         }
     }

@@ -12,13 +12,21 @@ where
     A: Fn(&mut Shard) -> T + Send + Sync + 'static,
     F: FnOnce(Vec<T>) + Send + 'static,
 {
-    let round = Arc::new(Round { ask, answers: Mutex::new(Vec::new()), then: Mutex::new(Some(then)) });
+    let round = Arc::new(Round {
+        ask,
+        answers: Mutex::new(Vec::new()),
+        then: Mutex::new(Some(then)),
+    });
     for shard in 0..control.shards() {
         let asked = Arc::clone(&round);
         // Dropped unasked or not: the round ends with its last owner.
         let visit = Box::new(move |shard: &mut Shard| {
             let answer = (asked.ask)(shard);
-            asked.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+            asked
+                .answers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(answer);
         });
         drop(control.post(shard, Job::Visit(visit)));
     }

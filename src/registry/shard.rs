@@ -61,7 +61,13 @@ impl Shard {
     pub fn new(parts: ShardParts) -> Self {
         let env = ShardEnv::new(Arc::clone(&parts.control.pool));
         let settings = parts.control.settings();
-        Self { parts, env, table: Table::default(), settings, next_key: 1 }
+        Self {
+            parts,
+            env,
+            table: Table::default(),
+            settings,
+            next_key: 1,
+        }
     }
 
     /// Works until told to stop.
@@ -131,7 +137,11 @@ impl Shard {
         self.parts.waker.sleep();
         // What was queued before `sleep` did not wake us, so this look must come after it.
         let idle = self.parts.jobs.is_empty() && self.parts.events.is_empty();
-        epoll.wait(if idle { timeout } else { Some(std::time::Duration::ZERO) })?;
+        epoll.wait(if idle {
+            timeout
+        } else {
+            Some(std::time::Duration::ZERO)
+        })?;
         self.parts.waker.awake();
         Ok(())
     }
@@ -175,7 +185,9 @@ impl Shard {
     fn handle_events(&mut self) {
         let now = clock::now();
         for _ in 0..limits::JOBS_PER_TURN {
-            let Ok(event) = self.parts.events.try_recv() else { return };
+            let Ok(event) = self.parts.events.try_recv() else {
+                return;
+            };
             let key = crate::datapath::worker::call_of(&event);
             if let Some(entry) = self.table.get_mut(key) {
                 entry.call.handle_event(now, &event);
@@ -187,7 +199,9 @@ impl Shard {
     fn handle_timeouts(&mut self) {
         let now = clock::now();
         for _ in 0..limits::JOBS_PER_TURN {
-            let Some(key) = self.table.pop_due(now) else { return };
+            let Some(key) = self.table.pop_due(now) else {
+                return;
+            };
             if let Some(entry) = self.table.get_mut(key) {
                 entry.call.handle_timeout(now);
             }
@@ -246,16 +260,23 @@ impl Shard {
 
     /// The last words on a call that is over.
     fn forget(&mut self, key: CallKey, end: Ended) {
-        let Some(entry) = self.table.remove(key) else { return };
+        let Some(entry) = self.table.remove(key) else {
+            return;
+        };
         let control = &self.parts.control;
         control.admission.count_session(-1);
         control.statistics.count_flows(-(entry.flows.len() as i64));
         let lasted = end.at.since(entry.call.created());
-        control.statistics.call_ended(end.reason, lasted, entry.flows.iter().map(|f| &**f));
+        control
+            .statistics
+            .call_ended(end.reason, lasted, entry.flows.iter().map(|f| &**f));
         let reason = reason_text(end.reason);
         tracing::info!(call = %entry.call.call_id(), "call ended: {reason} after {:.1} s", lasted.as_secs_f64());
         self.forget_elsewhere(&entry);
-        let by_timeout = !matches!(end.reason, EndReason::Deleted | EndReason::Forced | EndReason::Failed);
+        let by_timeout = !matches!(
+            end.reason,
+            EndReason::Deleted | EndReason::Forced | EndReason::Failed
+        );
         if by_timeout {
             self.announce(&entry, end);
         }
@@ -294,7 +315,8 @@ impl Shard {
             // It was merged already, over there.
             Some(Place::Shard(shard)) if shard != home => {
                 if let Err(Job::Release(_, job)) = control.post(shard, Job::Release(name, job)) {
-                    job.replier.send(&ng_protocol::reply::error(&ng_protocol::NgError::Internal));
+                    job.replier
+                        .send(&ng_protocol::reply::error(&ng_protocol::NgError::Internal));
                 }
                 return;
             }
@@ -304,20 +326,26 @@ impl Shard {
             for name in &entry.names {
                 self.table.moved_away(name.clone(), home);
             }
-            Box::new(Moved { call: entry.call, names: entry.names })
+            Box::new(Moved {
+                call: entry.call,
+                names: entry.names,
+            })
         });
         if let Err(Job::Adopt(moved, job)) = control.post(home, Job::Adopt(moved, job)) {
             if let Some(moved) = moved {
                 self.table.insert(moved.call, moved.names, job.client);
             }
-            job.replier.send(&ng_protocol::reply::error(&ng_protocol::NgError::Internal));
+            job.replier
+                .send(&ng_protocol::reply::error(&ng_protocol::NgError::Internal));
         }
     }
 
     /// The call that we asked another shard for has come.
     fn adopt(&mut self, moved: Option<Box<Moved>>, job: CommandJob) {
         let Some(moved) = moved else {
-            return job.replier.send(&ng_protocol::reply::error(&ng_protocol::NgError::UnknownCallId));
+            return job
+                .replier
+                .send(&ng_protocol::reply::error(&ng_protocol::NgError::UnknownCallId));
         };
         self.table.insert(moved.call, moved.names, job.client);
         self.execute(job);

@@ -33,7 +33,10 @@ impl Entry {
         statistics.count_flows(set.plans.len() as i64 - self.flows.len() as i64);
         self.flows = set.plans.iter().map(|p| Arc::clone(&p.stats)).collect();
         let sockets = || set.plans.iter().flat_map(|p| &p.sockets);
-        self.families = (sockets().any(|s| s.addr.is_ipv4()), sockets().any(|s| s.addr.is_ipv6()));
+        self.families = (
+            sockets().any(|s| s.addr.is_ipv4()),
+            sockets().any(|s| s.addr.is_ipv6()),
+        );
     }
 }
 
@@ -77,7 +80,10 @@ impl Table {
 
     /// All call-ids of calls here.
     pub fn names(&self) -> impl Iterator<Item = &CallId> {
-        self.names.iter().filter(|(_, place)| matches!(place, Place::Here(_))).map(|(name, _)| name)
+        self.names
+            .iter()
+            .filter(|(_, place)| matches!(place, Place::Here(_)))
+            .map(|(name, _)| name)
     }
 
     /// Number of calls.
@@ -96,7 +102,15 @@ impl Table {
         for name in &names {
             self.names.insert(name.clone(), Place::Here(key));
         }
-        let entry = Entry { call, names, client, callback: None, flows: Vec::new(), families: (false, false), deadline: None };
+        let entry = Entry {
+            call,
+            names,
+            client,
+            callback: None,
+            flows: Vec::new(),
+            families: (false, false),
+            deadline: None,
+        };
         self.calls.insert(key, Box::new(entry));
     }
 
@@ -126,7 +140,9 @@ impl Table {
 
     /// More names for a call.
     pub fn add_names(&mut self, key: CallKey, names: Vec<CallId>) {
-        let Some(entry) = self.calls.get_mut(&key) else { return };
+        let Some(entry) = self.calls.get_mut(&key) else {
+            return;
+        };
         for name in names {
             self.names.insert(name.clone(), Place::Here(key));
             entry.names.push(name);
@@ -135,7 +151,9 @@ impl Table {
 
     /// Notes when a call wants to be called next.
     pub fn schedule(&mut self, key: CallKey) {
-        let Some(entry) = self.calls.get_mut(&key) else { return };
+        let Some(entry) = self.calls.get_mut(&key) else {
+            return;
+        };
         let wanted = entry.call.poll_timeout();
         if wanted != entry.deadline {
             if let Some(old) = entry.deadline {

@@ -37,7 +37,10 @@ pub struct Announcer {
 impl Announcer {
     /// With the way to the XMLRPC thread, if there is one.
     pub fn new(xmlrpc: Option<Sender<TimedOut>>) -> Self {
-        Self { xmlrpc, ..Self::default() }
+        Self {
+            xmlrpc,
+            ..Self::default()
+        }
     }
 
     /// A client connected over ng-TCP.
@@ -55,7 +58,11 @@ impl Announcer {
                 self.lost.fetch_add(1, Relaxed);
             }
         }
-        if self.xmlrpc.as_ref().is_some_and(|queue| queue.try_send(ended).is_err()) {
+        if self
+            .xmlrpc
+            .as_ref()
+            .is_some_and(|queue| queue.try_send(ended).is_err())
+        {
             self.lost.fetch_add(1, Relaxed);
         }
     }
@@ -68,7 +75,12 @@ impl Announcer {
 
 /// What ng-TCP clients get, in the form of the reference's DTMF notifications.
 fn notification(ended: &TimedOut, cookie: u64) -> Vec<u8> {
-    let list = |texts: &[String]| texts.iter().map(|t| Value::from(t.clone())).collect::<Value<'static>>();
+    let list = |texts: &[String]| {
+        texts
+            .iter()
+            .map(|t| Value::from(t.clone()))
+            .collect::<Value<'static>>()
+    };
     let data = Dict::new()
         .with("callid", ended.call_ids.first().cloned().unwrap_or_default())
         .with("call-ids", list(&ended.call_ids))
@@ -110,7 +122,10 @@ mod tests {
         announcer.timed_out(ended.clone(), 1);
         announcer.timed_out(ended, 2);
         let text = String::from_utf8(rx.try_recv().expect("told")).expect("text");
-        assert!(text.starts_with("0000000000000001 d6:notify9:onTimeout4:data"), "{text}");
+        assert!(
+            text.starts_with("0000000000000001 d6:notify9:onTimeout4:data"),
+            "{text}"
+        );
         assert!(text.contains("14:SILENT_TIMEOUT"), "{text}");
         assert_eq!(announcer.lost(), 1);
     }

@@ -20,7 +20,9 @@ fn tree(control: &Control) -> Map<String, Value> {
     let rows = snapshot::rows(control);
     let block = |section| {
         let of_section = rows.iter().filter(|row| row.section == section);
-        of_section.map(|row| (row.key.to_owned(), number(row.value))).collect::<Map<_, _>>()
+        of_section
+            .map(|row| (row.key.to_owned(), number(row.value)))
+            .collect::<Map<_, _>>()
     };
     let mut tree = Map::new();
     tree.insert("currentstatistics".into(), block(Section::Current).into());
@@ -62,7 +64,11 @@ fn controllers(control: &Control) -> Value {
     let mut block = Map::new();
     block.insert("proxies".into(), list.into());
     for kind in CommandKind::ALL {
-        let count: u64 = proxies.values().filter_map(|p| p.requests.get(kind)).map(|(n, _)| n).sum();
+        let count: u64 = proxies
+            .values()
+            .filter_map(|p| p.requests.get(kind))
+            .map(|(n, _)| n)
+            .sum();
         block.insert(format!("total{}count", of(kind)), count.into());
     }
     block.into()
@@ -72,7 +78,11 @@ fn interfaces(control: &Control) -> Value {
     let one = |interface: snapshot::InterfaceUse| {
         let ports = interface.ports;
         let totals = ports.used + ports.free;
-        let percent = if totals == 0 { 0.0 } else { ports.used as f64 * 100.0 / totals as f64 };
+        let percent = if totals == 0 {
+            0.0
+        } else {
+            ports.used as f64 * 100.0 / totals as f64
+        };
         json!({
             "name": interface.name,
             "address": interface.address.to_string(),
@@ -99,7 +109,10 @@ fn ng_value(value: Value) -> NgValue<'static> {
         Value::Array(items) => items.into_iter().map(ng_value).collect(),
         Value::String(text) => text.into(),
         // Bencode has no fractions; the reference writes them as text.
-        Value::Number(n) => n.as_i64().map_or_else(|| format!("{:.6}", n.as_f64().unwrap_or(0.0)).into(), NgValue::from),
+        Value::Number(n) => n.as_i64().map_or_else(
+            || format!("{:.6}", n.as_f64().unwrap_or(0.0)).into(),
+            NgValue::from,
+        ),
         Value::Bool(_) | Value::Null => NgValue::from(0),
     }
 }

@@ -55,6 +55,13 @@ pub fn set_subsystem_level(subsystem: LogSubsystem, level: i8) {
     LEVELS[subsystem as usize].store(level, Relaxed);
 }
 
+/// Makes the log more talkative (1) or less (-1).
+pub fn change_level(by: i8) {
+    for slot in &LEVELS {
+        slot.store(slot.load(Relaxed).saturating_add(by).clamp(-1, DEBUG), Relaxed);
+    }
+}
+
 /// The level of one subsystem.
 pub fn level(subsystem: LogSubsystem) -> i8 {
     LEVELS[subsystem as usize].load(Relaxed)

@@ -35,9 +35,21 @@ fn controllers(control: &Control, page: &mut Page) {
             let (count, took) = stats.requests.get(kind).copied().unwrap_or_default();
             let label = format!("proxy=\"{ip}\",request=\"{}\"", kind.name());
             page.add("requests_total", "counter", "Requests", &label, count);
-            page.add("request_seconds_total", "counter", "Time spent", &label, format_args!("{:.6}", took.as_secs_f64()));
+            page.add(
+                "request_seconds_total",
+                "counter",
+                "Time spent",
+                &label,
+                format_args!("{:.6}", took.as_secs_f64()),
+            );
         }
-        page.add("errors_total", "counter", "Requests refused", &format!("proxy=\"{ip}\""), stats.errors);
+        page.add(
+            "errors_total",
+            "counter",
+            "Requests refused",
+            &format!("proxy=\"{ip}\""),
+            stats.errors,
+        );
     }
 }
 
@@ -46,7 +58,13 @@ fn workers(control: &Control, page: &mut Page) {
     for (index, worker) in control.workers.iter().enumerate() {
         let label = format!("index=\"{index}\"");
         let counters = &worker.counters;
-        page.add("poller_wakeups", "counter", "Turns of a packet worker", &label, counters.turns.load(Relaxed));
+        page.add(
+            "poller_wakeups",
+            "counter",
+            "Turns of a packet worker",
+            &label,
+            counters.turns.load(Relaxed),
+        );
         let lost = [
             ("no_flow", counters.no_flow.load(Relaxed)),
             ("send_error", counters.send_errors.load(Relaxed)),
@@ -56,11 +74,29 @@ fn workers(control: &Control, page: &mut Page) {
         ];
         for (reason, count) in lost {
             let label = format!("{label},reason=\"{reason}\"");
-            page.add("worker_refusals_total", "counter", "What a packet worker could not do", &label, count);
+            page.add(
+                "worker_refusals_total",
+                "counter",
+                "What a packet worker could not do",
+                &label,
+                count,
+            );
         }
     }
-    page.add("announcements_lost_total", "counter", "Timeouts not announced", "", control.announcer.lost());
-    page.add("log_lines_lost_total", "counter", "Log lines that syslog did not take", "", super::log::lost());
+    page.add(
+        "announcements_lost_total",
+        "counter",
+        "Timeouts not announced",
+        "",
+        control.announcer.lost(),
+    );
+    page.add(
+        "log_lines_lost_total",
+        "counter",
+        "Log lines that syslog did not take",
+        "",
+        super::log::lost(),
+    );
 }
 
 /// Lines grouped by metric: the format wants all lines of one metric together.
@@ -71,13 +107,26 @@ struct Page {
 }
 
 impl Page {
-    fn add(&mut self, name: &'static str, kind: &str, help: &str, label: &str, value: impl std::fmt::Display) {
+    fn add(
+        &mut self,
+        name: &'static str,
+        kind: &str,
+        help: &str,
+        label: &str,
+        value: impl std::fmt::Display,
+    ) {
         if self.seen.insert(name) {
             let head = format!("# HELP rtpengine_{name} {help}\n# TYPE rtpengine_{name} {kind}\n");
             self.order.push((name, head));
         }
-        let Some((_, text)) = self.order.iter_mut().find(|(n, _)| *n == name) else { return };
-        let label = if label.is_empty() { String::new() } else { format!("{{{label}}}") };
+        let Some((_, text)) = self.order.iter_mut().find(|(n, _)| *n == name) else {
+            return;
+        };
+        let label = if label.is_empty() {
+            String::new()
+        } else {
+            format!("{{{label}}}")
+        };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "rtpengine_{name}{label} {value}");
     }

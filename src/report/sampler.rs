@@ -25,7 +25,9 @@ pub fn run(control: &Arc<Control>, stop: &Receiver<()>) {
         rates.bytes.store(bytes, Relaxed);
         rates.errors.store(errors, Relaxed);
         let cpu_now = CpuTimes::read();
-        control.admission.measured(load_average(), cpu_now.percent_since(&cpu), bytes);
+        control
+            .admission
+            .measured(load_average(), cpu_now.percent_since(&cpu), bytes);
         (last, cpu) = (now, cpu_now);
     }
 }
@@ -37,7 +39,10 @@ struct Reading {
 
 impl Reading {
     fn take(control: &Control) -> Self {
-        Self { at: clock::now(), relayed: snapshot::relayed(control) }
+        Self {
+            at: clock::now(),
+            relayed: snapshot::relayed(control),
+        }
     }
 
     fn rates_since(&self, earlier: &Self) -> (u64, u64, u64) {
@@ -57,28 +62,45 @@ struct CpuTimes {
 
 impl CpuTimes {
     fn read() -> Self {
-        std::fs::read_to_string("/proc/stat").map(|text| Self::parse(&text)).unwrap_or_default()
+        std::fs::read_to_string("/proc/stat")
+            .map(|text| Self::parse(&text))
+            .unwrap_or_default()
     }
 
     /// The first line of `/proc/stat`: user nice system idle iowait irq softirq steal.
     fn parse(text: &str) -> Self {
         let first = text.lines().next().unwrap_or_default();
-        let times: Vec<u64> = first.split_ascii_whitespace().skip(1).take(8).filter_map(|t| t.parse().ok()).collect();
+        let times: Vec<u64> = first
+            .split_ascii_whitespace()
+            .skip(1)
+            .take(8)
+            .filter_map(|t| t.parse().ok())
+            .collect();
         let idle = times.iter().skip(3).take(2).sum();
-        Self { idle, total: times.iter().sum() }
+        Self {
+            idle,
+            total: times.iter().sum(),
+        }
     }
 
     fn percent_since(&self, earlier: &Self) -> f64 {
         let total = self.total.saturating_sub(earlier.total);
         let idle = self.idle.saturating_sub(earlier.idle);
-        if total == 0 { 0.0 } else { total.saturating_sub(idle) as f64 * 100.0 / total as f64 }
+        if total == 0 {
+            0.0
+        } else {
+            total.saturating_sub(idle) as f64 * 100.0 / total as f64
+        }
     }
 }
 
 /// The load average over a minute.
 fn load_average() -> f64 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split_ascii_whitespace().next().and_then(|t| t.parse().ok()).unwrap_or(0.0)
+    text.split_ascii_whitespace()
+        .next()
+        .and_then(|t| t.parse().ok())
+        .unwrap_or(0.0)
 }
 
 #[cfg(test)]
@@ -89,7 +111,13 @@ mod tests {
     fn cpu_use_is_what_is_not_idle() {
         let then = CpuTimes::parse("cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1 2 3");
         let now = CpuTimes::parse("cpu  130 0 120 740 110 0 0 0 0 0\n");
-        assert_eq!(then, CpuTimes { idle: 800, total: 1000 });
+        assert_eq!(
+            then,
+            CpuTimes {
+                idle: 800,
+                total: 1000
+            }
+        );
         assert_eq!(now.percent_since(&then), 50.0);
         assert_eq!(then.percent_since(&now), 0.0);
     }

@@ -75,7 +75,11 @@ pub fn rows(control: &Control) -> Vec<Row> {
 fn current(control: &Control) -> Vec<Row> {
     let sessions = u64::try_from(control.admission.sessions()).unwrap_or(0);
     let rates = &control.statistics.rates;
-    let (packets, bytes, errors) = (rates.packets.load(Relaxed), rates.bytes.load(Relaxed), rates.errors.load(Relaxed));
+    let (packets, bytes, errors) = (
+        rates.packets.load(Relaxed),
+        rates.bytes.load(Relaxed),
+        rates.errors.load(Relaxed),
+    );
     let flows = control.statistics.flows();
     let row = |label, key, metric, n| Row {
         section: Section::Current,
@@ -87,10 +91,25 @@ fn current(control: &Control) -> Vec<Row> {
     };
     let gauge = |name, label| Some((name, label, "gauge"));
     vec![
-        row("Owned sessions", "sessionsown", gauge("sessions", "type=\"own\""), sessions),
-        row("Foreign sessions", "sessionsforeign", gauge("sessions", "type=\"foreign\""), 0),
+        row(
+            "Owned sessions",
+            "sessionsown",
+            gauge("sessions", "type=\"own\""),
+            sessions,
+        ),
+        row(
+            "Foreign sessions",
+            "sessionsforeign",
+            gauge("sessions", "type=\"foreign\""),
+            0,
+        ),
         row("Total sessions", "sessionstotal", None, sessions),
-        row("Transcoded media", "transcodedmedia", gauge("transcoded_media", ""), 0),
+        row(
+            "Transcoded media",
+            "transcodedmedia",
+            gauge("transcoded_media", ""),
+            0,
+        ),
         row("Packets per second (userspace)", "packetrate_user", None, packets),
         row("Bytes per second (userspace)", "byterate_user", None, bytes),
         row("Errors per second (userspace)", "errorrate_user", None, errors),
@@ -106,7 +125,12 @@ fn current(control: &Control) -> Vec<Row> {
             gauge("mediastreams", "type=\"userspace\""),
             flows,
         ),
-        row("Kernel-only media streams", "media_kernel", gauge("mediastreams", "type=\"kernel\""), 0),
+        row(
+            "Kernel-only media streams",
+            "media_kernel",
+            gauge("mediastreams", "type=\"kernel\""),
+            0,
+        ),
         row(
             "Mixed kernel/userspace media streams",
             "media_mixed",
@@ -121,14 +145,36 @@ fn total(control: &Control) -> Vec<Row> {
     let (packets, bytes, errors) = relayed(control);
     let sums = statistics.sums();
     let ended = |reason| Number::Int(statistics.ended(reason));
-    let row = |label, key, metric, value| Row { section: Section::Total, label, unit: "", key, metric, value };
+    let row = |label, key, metric, value| Row {
+        section: Section::Total,
+        label,
+        unit: "",
+        key,
+        metric,
+        value,
+    };
     let counter = |name, label| Some((name, label, "counter"));
     let closed = |label| counter("closed_sessions_total", label);
     let (int, float) = (Number::Int, Number::Float);
     let mut rows = vec![
-        row("Uptime of rtpengine", "uptime", Some(("uptime_seconds", "", "gauge")), int(statistics.uptime().as_secs())),
-        row("Total managed sessions", "managedsessions", counter("sessions_total", ""), int(sums.calls)),
-        row("Total rejected sessions", "rejectedsessions", closed("reason=\"rejected\""), int(statistics.rejected())),
+        row(
+            "Uptime of rtpengine",
+            "uptime",
+            Some(("uptime_seconds", "", "gauge")),
+            int(statistics.uptime().as_secs()),
+        ),
+        row(
+            "Total managed sessions",
+            "managedsessions",
+            counter("sessions_total", ""),
+            int(sums.calls),
+        ),
+        row(
+            "Total rejected sessions",
+            "rejectedsessions",
+            closed("reason=\"rejected\""),
+            int(statistics.rejected()),
+        ),
         row(
             "Total timed-out sessions via TIMEOUT",
             "timeoutsessions",
@@ -174,7 +220,12 @@ fn total(control: &Control) -> Vec<Row> {
             counter("zero_packet_streams_total", ""),
             int(sums.zero_packet),
         ),
-        row("Total number of 1-way streams", "onewaystreams", counter("one_way_sessions_total", ""), int(sums.one_way)),
+        row(
+            "Total number of 1-way streams",
+            "onewaystreams",
+            counter("one_way_sessions_total", ""),
+            int(sums.one_way),
+        ),
         Row {
             unit: " seconds",
             ..row(
@@ -186,7 +237,12 @@ fn total(control: &Control) -> Vec<Row> {
         },
         Row {
             unit: " seconds",
-            ..row("Total calls duration", "totalcallsduration", counter("call_duration_total", ""), float(sums.seconds))
+            ..row(
+                "Total calls duration",
+                "totalcallsduration",
+                counter("call_duration_total", ""),
+                float(sums.seconds),
+            )
         },
         Row {
             unit: " seconds squared",
@@ -199,7 +255,12 @@ fn total(control: &Control) -> Vec<Row> {
         },
         Row {
             unit: " seconds",
-            ..row("Total calls duration standard deviation", "totalcallsduration_stddev", None, float(sums.deviation()))
+            ..row(
+                "Total calls duration standard deviation",
+                "totalcallsduration_stddev",
+                None,
+                float(sums.deviation()),
+            )
         },
     ]);
     if let Some(uptime) = rows.first_mut() {
@@ -220,12 +281,42 @@ fn relay_rows(packets: u64, errors: u64, bytes: u64) -> Vec<Row> {
     let user = |name| Some((name, "type=\"userspace\"", "counter"));
     let kernel = |name| Some((name, "type=\"kernel\"", "counter"));
     vec![
-        row("Total relayed packets (userspace)", "relayedpackets_user", user("packets_total"), packets),
-        row("Total relayed packet errors (userspace)", "relayedpacketerrors_user", user("packet_errors_total"), errors),
-        row("Total relayed bytes (userspace)", "relayedbytes_user", user("bytes_total"), bytes),
-        row("Total relayed packets (kernel)", "relayedpackets_kernel", kernel("packets_total"), 0),
-        row("Total relayed packet errors (kernel)", "relayedpacketerrors_kernel", kernel("packet_errors_total"), 0),
-        row("Total relayed bytes (kernel)", "relayedbytes_kernel", kernel("bytes_total"), 0),
+        row(
+            "Total relayed packets (userspace)",
+            "relayedpackets_user",
+            user("packets_total"),
+            packets,
+        ),
+        row(
+            "Total relayed packet errors (userspace)",
+            "relayedpacketerrors_user",
+            user("packet_errors_total"),
+            errors,
+        ),
+        row(
+            "Total relayed bytes (userspace)",
+            "relayedbytes_user",
+            user("bytes_total"),
+            bytes,
+        ),
+        row(
+            "Total relayed packets (kernel)",
+            "relayedpackets_kernel",
+            kernel("packets_total"),
+            0,
+        ),
+        row(
+            "Total relayed packet errors (kernel)",
+            "relayedpacketerrors_kernel",
+            kernel("packet_errors_total"),
+            0,
+        ),
+        row(
+            "Total relayed bytes (kernel)",
+            "relayedbytes_kernel",
+            kernel("bytes_total"),
+            0,
+        ),
         row("Total relayed packets", "relayedpackets", None, packets),
         row("Total relayed packet errors", "relayedpacketerrors", None, errors),
         row("Total relayed bytes", "relayedbytes", None, bytes),
@@ -251,7 +342,11 @@ pub fn interfaces(control: &Control) -> Vec<InterfaceUse> {
         for id in &logical.addresses {
             let address = settings.interfaces.address(*id);
             if let (Some(address), Some(ports)) = (address, usage.get(id.0 as usize)) {
-                all.push(InterfaceUse { name: logical.name.clone(), address: address.ip, ports: *ports });
+                all.push(InterfaceUse {
+                    name: logical.name.clone(),
+                    address: address.ip,
+                    ports: *ports,
+                });
             }
         }
     }

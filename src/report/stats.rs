@@ -133,7 +133,11 @@ impl Statistics {
         self.ended[reason as usize].fetch_add(1, Relaxed);
         let (mut heard, mut silent) = (0_u32, 0_u32);
         for flow in flows {
-            if flow.packets.load(Relaxed) > 0 { heard += 1 } else { silent += 1 }
+            if flow.packets.load(Relaxed) > 0 {
+                heard += 1
+            } else {
+                silent += 1
+            }
         }
         let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
         sums.calls += 1;
@@ -155,7 +159,10 @@ impl Statistics {
 
     /// Counters by controller.
     pub fn proxies(&self) -> BTreeMap<IpAddr, ProxyStats> {
-        self.proxies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.proxies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn with_proxy(&self, client: IpAddr, count: impl FnOnce(&mut ProxyStats)) {
@@ -171,7 +178,11 @@ impl Statistics {
 impl CallSums {
     /// Mean duration in seconds.
     pub fn average(&self) -> f64 {
-        if self.calls == 0 { 0.0 } else { self.seconds / self.calls as f64 }
+        if self.calls == 0 {
+            0.0
+        } else {
+            self.seconds / self.calls as f64
+        }
     }
 
     /// Standard deviation of the durations in seconds.
@@ -180,7 +191,9 @@ impl CallSums {
             return 0.0;
         }
         let mean = self.average();
-        (self.seconds_squared / self.calls as f64 - mean * mean).max(0.0).sqrt()
+        (self.seconds_squared / self.calls as f64 - mean * mean)
+            .max(0.0)
+            .sqrt()
     }
 }
 
@@ -194,7 +207,11 @@ mod tests {
         let (silent, heard) = (FlowStats::default(), FlowStats::default());
         heard.packets.store(3, Relaxed);
         let end = |secs, flows: &[&FlowStats]| {
-            statistics.call_ended(EndReason::Timeout, Duration::from_secs(secs), flows.iter().copied());
+            statistics.call_ended(
+                EndReason::Timeout,
+                Duration::from_secs(secs),
+                flows.iter().copied(),
+            );
         };
         end(1, &[&silent, &silent]);
         end(3, &[&silent, &heard]);

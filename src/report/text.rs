@@ -24,7 +24,11 @@ pub fn totals(control: &Control) -> String {
 pub fn counters(control: &Control) -> String {
     let rows = snapshot::rows(control);
     let mut text = "\nCurrent per-second counters:\n\n".to_owned();
-    lines(&mut text, rows.iter().filter(|r| r.section == Section::Current && r.label.contains("per second")));
+    lines(
+        &mut text,
+        rows.iter()
+            .filter(|r| r.section == Section::Current && r.label.contains("per second")),
+    );
     text
 }
 
@@ -33,8 +37,16 @@ pub fn interfaces(control: &Control) -> String {
     let mut text = String::new();
     for interface in snapshot::interfaces(control) {
         let (ports, total) = (interface.ports, interface.ports.used + interface.ports.free);
-        let percent = if total == 0 { 0.0 } else { ports.used as f64 * 100.0 / total as f64 };
-        let family = if interface.address.is_ipv4() { "IPv4" } else { "IPv6" };
+        let percent = if total == 0 {
+            0.0
+        } else {
+            ports.used as f64 * 100.0 / total as f64
+        };
+        let family = if interface.address.is_ipv4() {
+            "IPv4"
+        } else {
+            "IPv6"
+        };
         // Writing to a string cannot fail.
         let _ = write!(
             text,

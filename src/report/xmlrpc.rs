@@ -20,20 +20,29 @@ const TRIES: usize = 3;
 /// Starts the thread; it ends when the last sender is gone.
 pub fn start(notice: TimeoutNotice) -> io::Result<Sender<TimedOut>> {
     let (tx, rx) = bounded(limits::XMLRPC_QUEUE);
-    std::thread::Builder::new().name("xmlrpc".into()).spawn(move || run(&notice, &rx))?;
+    std::thread::Builder::new()
+        .name("xmlrpc".into())
+        .spawn(move || run(&notice, &rx))?;
     Ok(tx)
 }
 
 fn run(notice: &TimeoutNotice, queue: &Receiver<TimedOut>) {
     for ended in queue {
         for body in requests(notice.format, &ended) {
-            let tried = (0..TRIES).find_map(|_| post(&notice.url, ended.callback, &body).err().map_or(Some(Ok(())), |e| {
-                tracing::debug!("XMLRPC request failed: {e}");
-                None
-            }));
-            if tried.is_none() {
+            let told = (0..TRIES).any(|_| match post(&notice.url, ended.callback, &body) {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::debug!(%error, "XMLRPC request failed");
+                    false
+                }
+            });
+            if !told {
                 let call = ended.call_ids.first().map_or("", String::as_str);
-                tracing::warn!(call, "the end of the call could not be announced to {}", notice.url);
+                tracing::warn!(
+                    call,
+                    "the end of the call could not be announced to {}",
+                    notice.url
+                );
             }
         }
     }
@@ -58,14 +67,20 @@ fn method_call(method: &str, params: &[&str]) -> String {
     let mut xml = format!("<?xml version=\"1.0\"?><methodCall><methodName>{method}</methodName><params>");
     for param in params {
         // Writing to a string cannot fail.
-        let _ = write!(xml, "<param><value><string>{}</string></value></param>", escape(param));
+        let _ = write!(
+            xml,
+            "<param><value><string>{}</string></value></param>",
+            escape(param)
+        );
     }
     xml.push_str("</params></methodCall>");
     xml
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// One HTTP request; any 2xx answer is success.
@@ -76,11 +91,22 @@ fn post(url: &str, callback: IpAddr, body: &str) -> io::Result<()> {
         IpAddr::V6(ip) => format!("[{ip}]"),
     };
     let url = url.replace("%%", &callback);
-    let rest = url.strip_prefix("http://").ok_or_else(|| bad("only http:// URLs are supported"))?;
+    let rest = url
+        .strip_prefix("http://")
+        .ok_or_else(|| bad("only http:// URLs are supported"))?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let has_port = host.rsplit_once(':').is_some_and(|(_, p)| p.parse::<u16>().is_ok());
-    let target = if has_port { host.to_owned() } else { format!("{host}:80") };
-    let addr = target.to_socket_addrs()?.next().ok_or_else(|| bad("the host has no address"))?;
+    let has_port = host
+        .rsplit_once(':')
+        .is_some_and(|(_, p)| p.parse::<u16>().is_ok());
+    let target = if has_port {
+        host.to_owned()
+    } else {
+        format!("{host}:80")
+    };
+    let addr = target
+        .to_socket_addrs()?
+        .next()
+        .ok_or_else(|| bad("the host has no address"))?;
     let mut stream = TcpStream::connect_timeout(&addr, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
@@ -131,14 +157,20 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let port = listener.local_addr().expect("name").port();
         let url = format!("http://%%:{port}/RPC2");
-        let queue = start(TimeoutNotice { url, format: XmlrpcFormat::CallId }).expect("thread");
+        let queue = start(TimeoutNotice {
+            url,
+            format: XmlrpcFormat::CallId,
+        })
+        .expect("thread");
         queue.send(ended()).expect("room");
         for answer in ["HTTP/1.1 500 Oops\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"] {
             let (mut stream, _) = listener.accept().expect("a request");
             let mut reader = BufReader::new(stream.try_clone().expect("clone"));
             let (mut line, mut length) = (String::new(), 0);
             while reader.read_line(&mut line).expect("header") > 2 {
-                length = line.strip_prefix("Content-Length: ").map_or(length, |n| n.trim().parse().expect("number"));
+                length = line
+                    .strip_prefix("Content-Length: ")
+                    .map_or(length, |n| n.trim().parse().expect("number"));
                 line.clear();
             }
             let mut body = vec![0; length];

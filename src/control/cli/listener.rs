@@ -17,7 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub async fn serve(listener: TcpListener, control: Arc<Control>) {
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let control = Arc::clone(&control);
@@ -43,7 +45,9 @@ async fn talk(mut stream: TcpStream, control: Arc<Control>) -> std::io::Result<(
     let line = String::from_utf8_lossy(line).into_owned();
     let (tx, rx) = oneshot::channel();
     super::execute(&control, &line, move |text| drop(tx.send(text)));
-    let answer = rx.await.unwrap_or_else(|_| "Too many requests are waiting\n".to_owned());
+    let answer = rx
+        .await
+        .unwrap_or_else(|_| "Too many requests are waiting\n".to_owned());
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await
 }

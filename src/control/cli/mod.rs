@@ -31,7 +31,9 @@ pub fn execute(control: &Arc<Control>, line: &str, then: impl FnOnce(String) + S
         ["list" | "get", what, rest @ ..] => {
             then(show::list(control, what, rest).unwrap_or_else(|| unknown(&words[1..])));
         }
-        ["set", what, rest @ ..] => then(set::set(control, what, rest).unwrap_or_else(|| unknown(&words[1..]))),
+        ["set", what, rest @ ..] => {
+            then(set::set(control, what, rest).unwrap_or_else(|| unknown(&words[1..])))
+        }
         ["terminate", which, ..] => terminate(control, which, then),
         ["ping"] => then("PONG\n".to_owned()),
         _ => then(unknown(&words)),

@@ -18,7 +18,10 @@ struct Counts {
 /// `list numsessions`.
 pub(super) fn count(control: &Control, then: impl FnOnce(String) + Send + 'static) {
     let ask = |shard: &mut Shard| {
-        let mut counts = Counts { all: shard.calls(), ..Counts::default() };
+        let mut counts = Counts {
+            all: shard.calls(),
+            ..Counts::default()
+        };
         for entry in shard.entries() {
             match entry.families {
                 (true, true) => counts.mixed += 1,
@@ -77,8 +80,13 @@ fn detail(entry: &Entry) -> String {
     let call = entry.call.call_id();
     let created = entry.call.created().as_secs();
     let proxy = entry.client;
-    let mut text = format!("\ncallid: {call}\ndeletionmark: no\ncreated: {created}\nproxy: {proxy}\nforeign: no\n\n");
-    let args = QueryArgs { call_id: call.clone(), from_tag: None, to_tag: None };
+    let mut text =
+        format!("\ncallid: {call}\ndeletionmark: no\ncreated: {created}\nproxy: {proxy}\nforeign: no\n\n");
+    let args = QueryArgs {
+        call_id: call.clone(),
+        from_tag: None,
+        to_tag: None,
+    };
     if let Ok(query) = entry.call.query(&args) {
         print(&mut text, &query, 0);
     }

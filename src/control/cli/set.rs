@@ -10,8 +10,18 @@ use crate::sys::process;
 
 /// What can be set.
 pub(super) const NAMES: &[&str] = &[
-    "maxopenfiles", "maxsessions", "maxcpu", "maxload", "maxbw", "timeout", "silenttimeout", "offertimeout",
-    "finaltimeout", "deletedelay", "controltos", "loglevel [subsystem]",
+    "maxopenfiles",
+    "maxsessions",
+    "maxcpu",
+    "maxload",
+    "maxbw",
+    "timeout",
+    "silenttimeout",
+    "offertimeout",
+    "finaltimeout",
+    "deletedelay",
+    "controltos",
+    "loglevel [subsystem]",
 ];
 
 /// The lowest limit of open files that the reference accepts.
@@ -25,7 +35,9 @@ pub(super) fn set(control: &Control, what: &str, rest: &[&str]) -> Option<String
         "maxopenfiles" => open_files(value),
         "maxsessions" => number(what, value, |n: i64| {
             if n < -1 {
-                return format!("Fail setting maxsessions to {value}; only positive values allowed in [-1..2147483647]\n");
+                return format!(
+                    "Fail setting maxsessions to {value}; only positive values allowed in [-1..2147483647]\n"
+                );
             }
             admission.change(|l| l.sessions = n);
             let note = if n == -1 { "; disable feature" } else { "" };
@@ -92,7 +104,10 @@ fn open_files(value: &str) -> String {
         }
         match process::set_descriptor_limit(n) {
             Ok(()) => done("open_files", n),
-            Err(e) => format!("Fail setting open_files to {n}; errno = {}\n", e.raw_os_error().unwrap_or(0)),
+            Err(e) => format!(
+                "Fail setting open_files to {n}; errno = {}\n",
+                e.raw_os_error().unwrap_or(0)
+            ),
         }
     })
 }

@@ -9,25 +9,56 @@ use crate::sys::process;
 
 /// What can be shown, besides sessions.
 pub(super) const NAMES: &[&str] = &[
-    "totals", "counters", "interfaces", "jsonstats", "transcoders", "maxopenfiles", "maxsessions", "maxcpu", "maxload",
-    "maxbw", "timeout", "silenttimeout", "offertimeout", "finaltimeout", "deletedelay", "controltos", "loglevels",
+    "totals",
+    "counters",
+    "interfaces",
+    "jsonstats",
+    "transcoders",
+    "maxopenfiles",
+    "maxsessions",
+    "maxcpu",
+    "maxload",
+    "maxbw",
+    "timeout",
+    "silenttimeout",
+    "offertimeout",
+    "finaltimeout",
+    "deletedelay",
+    "controltos",
+    "loglevels",
     "loglevel",
 ];
 
 /// Subsystems with a log level: name and what they log.
 pub(super) const SUBSYSTEMS: &[(&str, LogSubsystem, &str)] = &[
-    ("core", LogSubsystem::Core, "Everything that isn't part of another subsystem"),
+    (
+        "core",
+        LogSubsystem::Core,
+        "Everything that isn't part of another subsystem",
+    ),
     ("spandsp", LogSubsystem::Spandsp, "Signal processing"),
     ("ffmpeg", LogSubsystem::Ffmpeg, "Codec library"),
-    ("transcoding", LogSubsystem::Transcoding, "Media and RTP transcoding"),
+    (
+        "transcoding",
+        LogSubsystem::Transcoding,
+        "Media and RTP transcoding",
+    ),
     ("codec", LogSubsystem::Codec, "Codec negotiation"),
     ("rtcp", LogSubsystem::Rtcp, "RTCP handling"),
     ("ice", LogSubsystem::Ice, "ICE negotiation"),
-    ("crypto", LogSubsystem::Crypto, "Negotiation of SRTP, crypto suites, DTLS, SDES"),
+    (
+        "crypto",
+        LogSubsystem::Crypto,
+        "Negotiation of SRTP, crypto suites, DTLS, SDES",
+    ),
     ("srtp", LogSubsystem::Srtp, "SRTP encryption and decryption"),
     ("internals", LogSubsystem::Internals, "Noisy low-level internals"),
     ("http", LogSubsystem::Http, "HTTP"),
-    ("control", LogSubsystem::Control, "Control protocols including SDP exchanges, CLI"),
+    (
+        "control",
+        LogSubsystem::Control,
+        "Control protocols including SDP exchanges, CLI",
+    ),
     ("dtx", LogSubsystem::Dtx, "DTX timer and buffer"),
 ];
 
@@ -45,16 +76,28 @@ pub(super) fn list(control: &Control, what: &str, rest: &[&str]) -> Option<Strin
         "transcoders" => "No stats entries\n".to_owned(),
         "maxopenfiles" => open_files(),
         "maxsessions" => format!("Maximum sessions configured on rtpengine: {}\n", limits.sessions),
-        "maxcpu" => format!("Maximum CPU usage configured on rtpengine: {:.1}\n", limits.cpu_percent),
-        "maxload" => format!("Maximum load average configured on rtpengine: {:.2}\n", limits.load),
-        "maxbw" => format!("Maximum bandwidth configured on rtpengine: {}\n", limits.bandwidth_bytes),
+        "maxcpu" => format!(
+            "Maximum CPU usage configured on rtpengine: {:.1}\n",
+            limits.cpu_percent
+        ),
+        "maxload" => format!(
+            "Maximum load average configured on rtpengine: {:.2}\n",
+            limits.load
+        ),
+        "maxbw" => format!(
+            "Maximum bandwidth configured on rtpengine: {}\n",
+            limits.bandwidth_bytes
+        ),
         "timeout" => secs("TIMEOUT", timeouts.media),
         "silenttimeout" => secs("SILENT_TIMEOUT", timeouts.silent),
         "offertimeout" => secs("OFFER_TIMEOUT", timeouts.offer),
         "finaltimeout" => secs("FINAL_TIMEOUT", timeouts.last),
         "deletedelay" => format!("{}\n", timeouts.delete_delay.as_secs()),
         "controltos" => format!("{}\n", control.control_tos()),
-        "loglevels" => SUBSYSTEMS.iter().map(|(name, _, about)| format!("{name} - {about}\n")).collect(),
+        "loglevels" => SUBSYSTEMS
+            .iter()
+            .map(|(name, _, about)| format!("{name} - {about}\n"))
+            .collect(),
         "loglevel" => return log_level(rest.first().copied()),
         _ => return None,
     })
@@ -62,7 +105,10 @@ pub(super) fn list(control: &Control, what: &str, rest: &[&str]) -> Option<Strin
 
 fn open_files() -> String {
     let limit = process::descriptor_limit().unwrap_or(0);
-    format!("Maximum open-files configured on rtpengine: {limit}; cat /proc/{}/limits\n", std::process::id())
+    format!(
+        "Maximum open-files configured on rtpengine: {limit}; cat /proc/{}/limits\n",
+        std::process::id()
+    )
 }
 
 fn log_level(which: Option<&str>) -> Option<String> {

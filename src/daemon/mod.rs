@@ -1,0 +1,10 @@
+//! Starting, running and ending the daemon: everything is put together here, and nowhere else.
+//!
+//! Order: bind what is configured, go into the background (no thread may exist before that), start the packet workers,
+//! the control shards, then the listeners; say that we are ready; wait for a signal; end in the opposite order.
+
+mod listen;
+mod run;
+mod service;
+
+pub use run::{StartError, run};
