@@ -30,11 +30,7 @@ fn start() -> anyhow::Result<()> {
             println!("the configuration is good");
         }
         Action::Print(text) => print!("{text}"),
-        Action::ListCodecs => {
-            for codec in codecs::CODECS {
-                println!("{:>20}: passed through", codec.name);
-            }
-        }
+        Action::ListCodecs => print!("{}", config::codec_list()),
     }
     Ok(())
 }

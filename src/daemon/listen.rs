@@ -1,7 +1,7 @@
 //! Binding the control listeners, and serving those that speak over connections.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, bounded};
@@ -126,20 +126,6 @@ fn bind_all<S>(
 /// Says where we listen. The port may have been the system's choice (port 0).
 fn announce(what: &str, protocol: &str, addr: SocketAddr) {
     tracing::info!("listening for {what} on {protocol} {addr}");
-    if !is_private(addr.ip()) {
-        tracing::warn!(
-            "{what} on {protocol} {addr} is open to whoever can reach it: there is no authentication, use a private \
-             address or a firewall"
-        );
-    }
-}
-
-/// Whether an address is reached from inside only. An unspecified one is reached from everywhere.
-fn is_private(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-    }
 }
 
 fn bind_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
@@ -153,26 +139,4 @@ fn bind_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&addr.into())?;
     socket.listen(128)?;
     Ok(socket.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_open_to_the_world() {
-        for (ip, private) in [
-            ("127.0.0.1", true),
-            ("10.1.2.3", true),
-            ("::1", true),
-            ("fd00::1", true),
-            ("::ffff:192.168.0.1", true),
-            ("0.0.0.0", false),
-            ("::", false),
-            ("203.0.113.1", false),
-            ("2001:db8::1", false),
-        ] {
-            assert_eq!(is_private(ip.parse().expect(ip)), private, "{ip}");
-        }
-    }
 }

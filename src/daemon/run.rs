@@ -1,5 +1,6 @@
 //! From a checked configuration to a running daemon, and to its end.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
+use ng_protocol::Templates;
 use plan::Event;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -74,7 +76,10 @@ pub fn run(mut config: Config) -> Result<(), StartError> {
         .warnings
         .iter()
         .for_each(|warning| tracing::warn!("{warning}"));
-    config.call.instance_id = format!("{:012x}", StdRng::from_os_rng().random::<u64>() & 0xffff_ffff_ffff);
+    config.call.instance_id = format!(
+        "{:012x}",
+        StdRng::from_os_rng().random::<u64>() & 0xffff_ffff_ffff
+    );
     let descriptors = process::raise_descriptor_limit()?;
     let listening = Listening::bind(&config)?;
     if !config.foreground {
@@ -145,7 +150,7 @@ impl Daemon {
             pool,
             admission: Admission::new(&config.limits),
             announcer: Announcer::new(start_xmlrpc(config.timeout_notice)?),
-            templates: config.templates,
+            templates: templates(&config.templates),
             settings: Arc::new(config.call),
             sockets: listening.ng.clone(),
             control_tos: config.control_tos,
@@ -229,6 +234,16 @@ fn port_pool(config: &Config) -> PortPool {
         })
         .collect();
     PortPool::new(&ranges, StdRng::from_os_rng().random())
+}
+
+fn templates(texts: &BTreeMap<String, String>) -> Templates {
+    let mut templates = Templates::default();
+    for (name, text) in texts {
+        for warning in templates.insert(name, text) {
+            tracing::warn!("template '{name}': {warning}");
+        }
+    }
+    templates
 }
 
 fn start_recorder(config: &Config) -> Result<Option<Recorder>, StartError> {

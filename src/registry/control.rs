@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use call::Config;
 use crossbeam::channel::Sender;
 use foldhash::fast::FixedState;
-use ng_protocol::{CallId, Command, CommandKind, Common, Dict, NgError, Request};
+use ng_protocol::{CallId, CommandKind, Dict, NgError, Request, Templates};
 use socket2::Socket;
 
 use super::{Admission, Job};
@@ -42,7 +42,7 @@ pub struct Control {
     /// Who is told of ended calls.
     pub announcer: Announcer,
     /// Signalling templates.
-    pub templates: std::collections::BTreeMap<String, String>,
+    pub templates: Templates,
     /// Settings of calls, as they are now.
     settings: Mutex<Arc<Config>>,
     /// The UDP sockets for ng, and the TOS byte of what they send.
@@ -106,22 +106,7 @@ impl Control {
 
     /// Parses a decoded request.
     pub fn parse(&self, dict: &Dict<'_>) -> Result<Request, NgError> {
-        let name = dict
-            .get("command")
-            .and_then(|v| v.as_str())
-            .ok_or(NgError::NoCommand)?;
-        let kind = CommandKind::ALL
-            .iter()
-            .find(|k| k.name() == name)
-            .ok_or(NgError::UnrecognizedCommand)?;
-        match kind {
-            CommandKind::Ping => Ok(Request {
-                command: Command::Ping,
-                common: Common::default(),
-                warnings: Vec::new(),
-            }),
-            kind => Err(NgError::NotImplemented(kind.name())),
-        }
+        Request::parse(CommandKind::of(dict)?, dict, &self.templates)
     }
 
     /// Settings of calls.
@@ -173,7 +158,7 @@ pub struct ControlParts {
     /// Who is told of ended calls.
     pub announcer: Announcer,
     /// Signalling templates.
-    pub templates: std::collections::BTreeMap<String, String>,
+    pub templates: Templates,
     /// Settings of calls.
     pub settings: Arc<Config>,
     /// The UDP sockets for ng.

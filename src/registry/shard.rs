@@ -176,7 +176,7 @@ impl Shard {
         self.settings = Arc::clone(settings);
         for key in self.table.keys() {
             if let Some(entry) = self.table.get_mut(key) {
-                entry.call.configure(Arc::clone(settings));
+                entry.call.configure(clock::now(), Arc::clone(settings));
             }
             self.drain(key);
         }
