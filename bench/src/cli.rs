@@ -48,7 +48,8 @@ patchbay-load compare [options]   this relay beside a peer, one core each, in on
   --calls N             calls of the media measurements (100)
   --idle-calls N        calls held for memory and descriptors (1000)
   --seconds N           length of each load (3)
-  --only LIST           measurements, comma-separated: idle,cycles,search,fixed
+  --only LIST           measurements, comma-separated: ceiling,idle,cycles,
+                        search,fixed
   --out DIR             write DIR/compare-DATE.json and .md
   --relay-core N, --generator-core N   (1, 0)
 
@@ -126,6 +127,8 @@ pub(crate) struct Compare {
 /// One part of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Measurement {
+    /// Highest packet rate of the generator itself.
+    Ceiling,
     /// Memory and descriptors per idle call.
     Idle,
     /// Offer, answer, delete per second.
@@ -140,11 +143,12 @@ impl FromStr for Measurement {
     type Err = anyhow::Error;
     fn from_str(text: &str) -> Result<Self> {
         Ok(match text {
+            "ceiling" => Self::Ceiling,
             "idle" => Self::Idle,
             "cycles" => Self::Cycles,
             "search" => Self::Search,
             "fixed" => Self::Fixed,
-            _ => bail!("no measurement `{text}`; there are idle, cycles, search and fixed"),
+            _ => bail!("no measurement `{text}`; there are ceiling, idle, cycles, search and fixed"),
         })
     }
 }

@@ -19,6 +19,12 @@ use crate::sys::{cpu, signals};
 
 /// The loss that still passes a search.
 pub(crate) const LOSS_MAX: f64 = 0.001;
+/// Where a search looks.
+pub(crate) const SEARCH: Range = Range {
+    from: 40_000.0,
+    to: 5_000_000.0,
+    precision: 1.03,
+};
 /// Packets/s of real G.711 in one direction.
 const REAL_TIME: f64 = 50.0;
 
@@ -217,14 +223,9 @@ impl MediaLoad {
             dead_after_overload: 0,
             generator_bound: false,
         };
-        let range = Range {
-            from: 40_000.0,
-            to: 5_000_000.0,
-            precision: 1.03,
-        };
         self.warm_up(Duration::from_millis(300))?;
         let mut sent_rate = 0.0;
-        let rate = search::highest(range, |rate| {
+        let rate = search::highest(SEARCH, |rate| {
             let trial = self.trial(rate, duration)?;
             report(&trial);
             let passed = trial.totals.loss() <= LOSS_MAX && trial.generator_kept_up();

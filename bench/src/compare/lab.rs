@@ -10,12 +10,16 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 
-use super::relay::{Daemon, Started};
+use super::relay::Daemon;
 use crate::sys::netns::Namespace;
 use crate::sys::{cpu, process};
 
 const RELAY_IP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const GENERATOR_IP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+const RELAY_MAC: &str = "02:00:00:00:00:01";
+const GENERATOR_MAC: &str = "02:00:00:00:00:02";
+/// Frames that wait for the relay's core, as in the ring of a network card.
+const CABLE_FRAMES: u32 = 2_048;
 const NG_PORT: u16 = 2223;
 /// The relay's media ports; also what the generator's end drops once the ring has its copy.
 const MEDIA_PORTS: (u16, u16) = (20_000, 60_000);
@@ -88,21 +92,42 @@ impl Lab {
             media_ports: MEDIA_PORTS,
         };
         let mut started = daemon.start(program, &self.relay.namespace, self.relay.core)?;
-        let measured = self.on_generator_side(&started, measure);
+        let measured = self.on_generator_side(started.pid(), measure);
         let ended = started.stop();
         let measured = measured.with_context(|| started.last_words())?;
         ended?;
         Ok(measured)
     }
 
+    /// Runs a measurement against no relay at all: the kernel sends each media packet straight back with the two
+    /// addresses swapped and the ports as they are. What is found is the limit of the generator and the cable.
+    pub(crate) fn with_reflector<T: Send>(
+        &self,
+        measure: impl FnOnce(&UnderTest) -> Result<T> + Send,
+    ) -> Result<T> {
+        let (namespace, device) = (&self.relay.namespace, &self.relay.device);
+        namespace.run("nft add table netdev reflect")?;
+        namespace.run(&format!(
+            "nft add chain netdev reflect arrive {{ type filter hook ingress device {device} priority 0 ; }}"
+        ))?;
+        namespace.run(&format!(
+            "nft add rule netdev reflect arrive udp dport >= {} ether daddr set {GENERATOR_MAC} \
+             ip saddr set {RELAY_IP} ip daddr set {GENERATOR_IP} fwd to {device}",
+            MEDIA_PORTS.0
+        ))?;
+        let measured = self.on_generator_side(0, measure);
+        namespace.run("nft delete table netdev reflect")?;
+        measured
+    }
+
     fn on_generator_side<T: Send>(
         &self,
-        started: &Started,
+        pid: u32,
         measure: impl FnOnce(&UnderTest) -> Result<T> + Send,
     ) -> Result<T> {
         let under_test = UnderTest {
             ng: SocketAddr::from((RELAY_IP, NG_PORT)),
-            pid: started.pid(),
+            pid,
             pollers: self.relay.pollers.clone(),
             device: self.generator.device.clone(),
             local: GENERATOR_IP,
@@ -123,14 +148,14 @@ impl Lab {
     fn lay_cable(&mut self) -> Result<()> {
         let (relay, generator) = (&self.relay, &self.generator);
         generator.namespace.run(&format!(
-            "ip link add {} address 02:00:00:00:00:02 type veth peer name {} address 02:00:00:00:00:01 netns {}",
+            "ip link add {} address {GENERATOR_MAC} type veth peer name {} address {RELAY_MAC} netns {}",
             generator.device,
             relay.device,
             relay.namespace.path()
         ))?;
-        relay.bring_up(RELAY_IP, (GENERATOR_IP, 2))?;
-        generator.bring_up(GENERATOR_IP, (RELAY_IP, 1))?;
-        self.generator.drop_media()
+        relay.bring_up(RELAY_IP, (GENERATOR_IP, GENERATOR_MAC))?;
+        generator.bring_up(GENERATOR_IP, (RELAY_IP, RELAY_MAC))?;
+        self.generator.equip_generator()
     }
 }
 
@@ -144,13 +169,13 @@ impl End {
         })
     }
 
-    fn bring_up(&self, ip: Ipv4Addr, (neighbour, mac): (Ipv4Addr, u8)) -> Result<()> {
+    fn bring_up(&self, ip: Ipv4Addr, (neighbour, mac): (Ipv4Addr, &str)) -> Result<()> {
         let (namespace, device) = (&self.namespace, &self.device);
         namespace.run("ip link set lo up")?;
         namespace.run(&format!("ip address add {ip}/24 dev {device}"))?;
         namespace.run(&format!("ip link set {device} up"))?;
         namespace.run(&format!(
-            "ip neighbour replace {neighbour} lladdr 02:00:00:00:00:0{mac} dev {device} nud permanent"
+            "ip neighbour replace {neighbour} lladdr {mac} dev {device} nud permanent"
         ))?;
         // Frames as a card would deliver them: none joined, none to be cut. A veth polls only with GRO on.
         namespace.run(&format!("ethtool -K {device} tso off gso off"))?;
@@ -158,10 +183,15 @@ impl End {
         namespace.script(&format!("echo 1 > /sys/class/net/{device}/threaded"))
     }
 
-    /// The ring sees frames before this; nothing else wants media, so it is spared the way up the stack.
-    fn drop_media(&self) -> Result<()> {
+    /// What the generator's end needs beside: room for bursts, and no way up the stack for media, which nothing but
+    /// the ring wants; the ring sees frames before the filter does.
+    fn equip_generator(&self) -> Result<()> {
         let (device, first) = (&self.device, MEDIA_PORTS.0);
         self.namespace.run("nft add table netdev load")?;
+        // The cable itself holds 256 frames, a quarter of what a card holds; what finds it full waits here.
+        self.namespace.run(&format!(
+            "tc qdisc add dev {device} root pfifo limit {CABLE_FRAMES}"
+        ))?;
         self.namespace.run(&format!(
             "nft add chain netdev load arrive {{ type filter hook ingress device {device} priority 0 ; }}"
         ))?;

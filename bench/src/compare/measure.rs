@@ -1,14 +1,20 @@
 //! The measurements, each against one freshly started relay.
 
+use std::net::{IpAddr, SocketAddrV4};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::lab::UnderTest;
+use crate::media::engine::{self, Trial};
+use crate::media::flows::{Flows, Route};
+use crate::media::ring::RingIo;
+use crate::media::search;
+use crate::media::udp;
 use crate::ng::Client;
 use crate::ng_load::{self, Outcome, Until};
-use crate::rtp_load::{Found, MediaLoad, Setup};
+use crate::rtp_load::{Found, LOSS_MAX, MediaLoad, SEARCH, Setup};
 use crate::sys::process::Usage;
 
 /// Cycles at once: as many as a busy SIP proxy has.
@@ -38,6 +44,34 @@ pub(crate) struct Fixed {
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
     pub(crate) detail: Value,
+}
+
+/// The highest rate of the generator itself, with the flows of that many calls.
+pub(crate) fn ceiling(reflector: &UnderTest, calls: usize) -> Result<f64> {
+    let ports: Vec<_> = (0..calls * 2)
+        .map(|_| udp::bind(reflector.local))
+        .collect::<Result<_>>()?;
+    let (IpAddr::V4(relay), local) = (reflector.ng.ip(), reflector.local) else {
+        bail!("IPv4 only")
+    };
+    // The reflector swaps addresses and leaves ports: what goes from port p to q comes back from p to q.
+    let routes = ports.iter().zip(20_000..).map(|(socket, q)| {
+        let from = udp::local(socket)?;
+        let at = |ip, port| SocketAddrV4::new(ip, port);
+        Ok(Route {
+            from,
+            to: at(relay, q),
+            via: at(relay, from.port()),
+            sink: at(local, q),
+        })
+    });
+    let mut flows = Flows::new(routes.collect::<Result<Vec<_>>>()?);
+    let mut io = RingIo::new(&reflector.device, &flows, ports)?;
+    search::highest(SEARCH, |rate| {
+        let trial = engine::run(&mut flows, &mut io, rate, TRIAL)?;
+        eprintln!("    {}", summary(&trial));
+        Ok(trial.totals.loss() <= LOSS_MAX && trial.generator_kept_up())
+    })
 }
 
 /// Memory and descriptors per call that stands and does nothing.
@@ -113,6 +147,19 @@ pub(crate) fn fixed(relay: &UnderTest, calls: usize, rate: f64, seconds: f64) ->
         p99_us,
         detail: json!({ "trial": trial.json(), "latency": load.latency_json() }),
     })
+}
+
+fn summary(trial: &Trial) -> String {
+    let kept = if trial.generator_kept_up() {
+        ""
+    } else {
+        " (generator behind)"
+    };
+    format!(
+        "{:>9.0} packets/s: loss {:.3} %{kept}",
+        trial.sent_rate(),
+        trial.totals.loss() * 100.0
+    )
 }
 
 fn media(relay: &UnderTest, calls: usize) -> Result<MediaLoad> {

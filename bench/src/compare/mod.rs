@@ -33,7 +33,13 @@ pub(crate) fn run(options: &cli::Compare) -> Result<bool> {
     let machine = machine::describe(&relays.each_ref().map(|(_, program)| program.as_path()));
     let lab = Lab::build(options.relay_core, options.generator_core)?;
     let mut figures = Figures::new();
-    let wanted = |part| options.only.is_empty() || options.only.contains(&part);
+    let wanted = |part: Measurement| options.only.is_empty() || options.only.contains(&part);
+    let ceiling = if wanted(Measurement::Ceiling) {
+        eprintln!("the generator's own limit");
+        Some(lab.with_reflector(|reflector| measure::ceiling(reflector, options.calls))?)
+    } else {
+        None
+    };
     for round in 1..=options.rounds {
         for (kind, program) in &relays {
             eprintln!("round {round} of {}: {}", options.rounds, program.display());
@@ -61,6 +67,7 @@ pub(crate) fn run(options: &cli::Compare) -> Result<bool> {
         "idle_calls": options.idle_calls,
         "rounds": options.rounds,
         "seconds": options.seconds,
+        "generator_packets_per_second": ceiling,
         "metrics": figures.metrics.iter().map(Metric::json).collect::<Vec<_>>(),
         "details": figures.details,
     });

@@ -48,7 +48,6 @@ impl RingIo {
         ports.iter().try_for_each(discard_all)?;
         let index = device_index(device)?;
         let sender = packet_socket(0)?;
-        set(&sender, libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, &1_i32)?;
         bind_to(&sender, index, 0)?;
         let (receiver, ring) = receive_ring()?;
         bind_to(&receiver, index, libc::ETH_P_ALL as u16)?;
