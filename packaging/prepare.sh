@@ -87,9 +87,11 @@ need_cargo() {
 
 # within SECONDS COMMAND...: ends what takes too long.
 within() {
-    local seconds=$1 status=0
+    local seconds=$1 status=0 foreground=
     shift
-    timeout --kill-after=10 "$seconds" "$@" || status=$?
+    # At a terminal Ctrl-C has to reach the command; elsewhere all that it started has to end with it.
+    [ ! -t 0 ] || foreground=--foreground
+    timeout $foreground --kill-after=10 "$seconds" "$@" || status=$?
     [ $status -ne 124 ] && [ $status -ne 137 ] || die "took longer than $seconds s: $*"
     return $status
 }
