@@ -1,0 +1,207 @@
+//! Whatever comes: every packet is sent, handed up, or dropped for exactly one reason, and nothing panics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use plan::{
+    Command, Component, DropReason, FlowStats, Framing, Learning, Plan, PlanSet, RtcpPolicy, RtcpReports,
+    SocketId, Tap, TapId, TapPoint, Time,
+};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use relay::{Batch, Config, Outbox, Relay};
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::world::{A, B, CALL, addr, plan, rtp, sink, socket};
+
+fn random_plan(rng: &mut StdRng, flow: u64, stats: &Arc<FlowStats>) -> Plan {
+    let component = *[Component::Rtp, Component::Rtcp, Component::Mux]
+        .choose(rng)
+        .expect("some");
+    let peers = [None, Some(A), Some(B), Some("203.0.113.1:30001")];
+    let mut p = plan(flow, component, *peers.choose(rng).expect("some"));
+    p.stats = stats.clone();
+    p.framing = *[Framing::Rtp, Framing::Rtp, Framing::Srtp, Framing::Opaque]
+        .choose(rng)
+        .expect("some");
+    p.source.learning = *[
+        Learning::Off,
+        Learning::Immediate,
+        Learning::Delayed,
+        Learning::Heuristic,
+    ]
+    .choose(rng)
+    .expect("some");
+    p.source.strict = rng.random();
+    p.source.handover = rng.random();
+    p.source.epoch = rng.random_range(0..3);
+    p.media.recv = rng.random_bool(0.9);
+    p.media.send = rng.random_bool(0.9);
+    p.media.blocked = rng.random_bool(0.05);
+    p.punt_stun = rng.random();
+    p.pierce_nat = rng.random();
+    p.nat_wait = rng.random_bool(0.1);
+    for to in 1..=4 {
+        for sinks in [&mut p.sinks, &mut p.rtcp_sinks] {
+            if rng.random_bool(0.4) {
+                let mut sink = sink(to);
+                sink.rtcp = *[
+                    RtcpPolicy::Forward,
+                    RtcpPolicy::StripFeedback,
+                    RtcpPolicy::Consume,
+                ]
+                .choose(rng)
+                .expect("some");
+                if rng.random_bool(0.3) {
+                    let map = plan::ExtMap {
+                        ids: vec![(1, 0), (2, 20)],
+                        keep_unknown: rng.random(),
+                        two_byte: rng.random(),
+                    };
+                    sink.process.ext_map = Some(Arc::new(map));
+                }
+                sinks.push(sink);
+            }
+        }
+    }
+    if rng.random() {
+        p.rtcp_flow = Some(plan::FlowId(rng.random_range(1..=4)));
+    }
+    if rng.random_bool(0.3) {
+        p.sockets.push(socket(flow + 10));
+    }
+    if rng.random_bool(0.3) {
+        p.reports = Some(RtcpReports {
+            interval: Duration::from_millis(100),
+            cname: Arc::from("x"),
+            clock_rates: Vec::new(),
+            mid: Some(Arc::from("0")),
+        });
+    }
+    if rng.random_bool(0.3) {
+        p.taps = vec![
+            Tap {
+                id: TapId(1),
+                point: TapPoint::Ingress,
+            },
+            Tap {
+                id: TapId(1),
+                point: TapPoint::Egress,
+            },
+        ];
+    }
+    p
+}
+
+fn random_packet(rng: &mut StdRng) -> Vec<u8> {
+    let mut bytes = match rng.random_range(0..4) {
+        0 => (0..rng.random_range(0..60)).map(|_| rng.random()).collect(),
+        1 => vec![0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2],
+        2 => [
+            &[0x80, 201, 0, 1, 0, 0, 0, 1][..],
+            &[0x81, 205, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2],
+        ]
+        .concat(),
+        _ => rtp(rng.random_range(0..6), rng.random_range(0..2000)),
+    };
+    if rng.random_bool(0.2) && bytes.len() > 16 {
+        bytes[0] |= 0x10;
+        bytes.splice(
+            12..12,
+            [0xbe, 0xde, 0, rng.random_range(0..3), 0x10, 0xaa, 0x20, 0xbb],
+        );
+    }
+    if let Some(at) = (0..bytes.len())
+        .collect::<Vec<_>>()
+        .choose(rng)
+        .filter(|_| rng.random_bool(0.3))
+    {
+        bytes[*at] = rng.random();
+    }
+    bytes
+}
+
+#[test]
+fn every_packet_has_exactly_one_fate() {
+    let sources = [
+        A,
+        B,
+        "198.51.100.1:9",
+        "192.0.2.1:2010",
+        "203.0.113.1:30001",
+        "[2001:db8::1]:5000",
+    ]
+    .map(addr);
+    for seed in 0..150_u64 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut relay = Relay::new(Config { seed });
+        let stats: Vec<Arc<FlowStats>> = (0..4).map(|_| Arc::default()).collect();
+        let (mut batch, mut out) = (Batch::new(16, 256), Outbox::new(1, 1));
+        let (mut now, mut handed, mut sent) = (Time(1_000_000), 0, 0_u64);
+        for _ in 0..120 {
+            now = now + Duration::from_millis(rng.random_range(0..300));
+            if rng.random_bool(0.2) {
+                let plans = (1..=4).filter(|_| rng.random_bool(0.8)).collect::<Vec<u64>>();
+                let plans = plans
+                    .into_iter()
+                    .map(|f| random_plan(&mut rng, f, &stats[f as usize - 1]))
+                    .collect();
+                relay.apply(
+                    now,
+                    Command::Install(PlanSet {
+                        call: CALL,
+                        generation: 0,
+                        plans,
+                    }),
+                );
+            } else if rng.random_bool(0.05) {
+                relay.apply(now, Command::Remove(CALL));
+            }
+            batch.clear();
+            for _ in 0..rng.random_range(0..=16) {
+                let socket = SocketId(rng.random_range(0..16));
+                batch.push_bytes(
+                    socket,
+                    *sources.choose(&mut rng).expect("some"),
+                    &random_packet(&mut rng),
+                );
+                handed += 1;
+            }
+            while !relay.receive(now, &mut batch, &mut out) {
+                assert!(!out.is_empty(), "seed {seed}: no progress");
+                sent += out.transmits().len() as u64;
+                out.clear();
+            }
+            relay.handle_timeout(now, &mut out);
+            sent += out.transmits().len() as u64;
+            out.clear();
+            relay.drain_events(drop);
+            relay.drain_taps(|_| ());
+        }
+        let totals = relay.totals();
+        let load = |pick: fn(&FlowStats) -> u64| stats.iter().map(|s| pick(s)).sum::<u64>();
+        let dropped = load(|s| {
+            DropReason::ALL
+                .iter()
+                .map(|r| s.drops[*r as usize].load(Relaxed))
+                .sum()
+        });
+        assert_eq!(totals.received, handed, "seed {seed}");
+        assert_eq!(
+            totals.received,
+            totals.sent + totals.punted + totals.dropped,
+            "seed {seed}: {totals:?}"
+        );
+        assert_eq!(
+            totals.dropped,
+            totals.no_flow + dropped,
+            "seed {seed}: {totals:?}"
+        );
+        assert_eq!(
+            sent,
+            load(|s| s.packets_out.load(Relaxed)),
+            "seed {seed}: all that is sent is counted"
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! The relay at its boundary: plans and packets in, packets and reports out.
+
+mod allocation;
+mod forwarding;
+mod invariants;
+mod learning;
+mod rtcp;
+mod world;
