@@ -289,6 +289,8 @@ impl Call {
         media.ptime = said.ptime.or(media.ptime);
         media.extmaps = said.extmaps.clone();
         media.mixed = match (said.mixed, said.extmaps.is_empty()) {
+            // A rejected media says nothing about header extensions.
+            _ if said.rejected => media.mixed,
             (true, _) => Some(true),
             (false, false) => Some(false),
             (false, true) => None,

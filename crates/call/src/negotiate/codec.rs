@@ -1,7 +1,7 @@
 //! Which codecs one side is told of, given what the other side said. Nothing here needs transcoding: a codec that
 //! only transcoding could provide is not offered.
 
-use codecs::{CodecSpec, Format, Kind};
+use codecs::{CodecSpec, FmtpMatch, FmtpRule, Format, Kind, compare_fmtp};
 use ng_protocol::{CodecList, CodecRules};
 
 /// What of an offer goes on to the other side. `None`: nothing is left, and the media is to be rejected.
@@ -80,7 +80,18 @@ fn is_supplemental(spec: &CodecSpec) -> bool {
 fn same(a: &Format, b: &Format) -> bool {
     let g729 = |f: &Format| f.spec.is("G729") || f.spec.is("G729a");
     let named = a.spec.matches(&b.spec) || g729(a) && g729(b) && a.spec.clock_rate == b.spec.clock_rate;
-    a.payload_type == b.payload_type && named
+    if a.payload_type != b.payload_type || !named {
+        return false;
+    }
+    let Some(def) = codecs::lookup(&a.spec.name) else {
+        return true;
+    };
+    // COMPAT(rtpengine): audio codecs that are not supposed to have parameters differ if their parameters do.
+    let least = match (def.fmtp_rule, def.kind) {
+        (FmtpRule::Opaque, Kind::Audio) => FmtpMatch::Equal,
+        _ => FmtpMatch::Compatible,
+    };
+    compare_fmtp(def.name, a.fmtp.as_deref(), b.fmtp.as_deref()) >= least
 }
 
 /// Order of the parameters of Opus in what we print.

@@ -214,7 +214,7 @@ fn codecs_of(media: &sdp::Media) -> Vec<Format> {
                     .iter_mut()
                     .filter(|f| Some(f.payload_type) == fmtp.payload_type)
                 {
-                    f.fmtp = Some(fmtp.parameters.to_string());
+                    f.fmtp = Some(parameters(attribute, fmtp));
                 }
             }
             Value::RtcpFb(fb) => {
@@ -234,4 +234,13 @@ fn codecs_of(media: &sdp::Media) -> Vec<Format> {
         }
     }
     codecs
+}
+
+/// Everything after the format and one blank. COMPAT(rtpengine): further blanks are kept.
+fn parameters(attribute: &sdp::Attribute, fmtp: &sdp::Fmtp) -> String {
+    let value = attribute.value.as_ref().map(Text::to_string).unwrap_or_default();
+    match value.split_once(' ') {
+        Some((_, parameters)) => parameters.to_owned(),
+        None => fmtp.parameters.to_string(),
+    }
 }

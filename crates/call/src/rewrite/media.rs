@@ -76,11 +76,13 @@ impl Call {
                 attributes.generate(out, &extmap_text(extmap));
             }
         }
-        for attribute in said
-            .iter()
-            .flat_map(|s| &s.media.attributes)
-            .filter(|a| is_copied(a, settings))
-        {
+        let copied = || {
+            let attributes = said.iter().flat_map(|s| &s.media.attributes);
+            attributes.filter(|a| is_copied(a, settings))
+        };
+        // COMPAT(rtpengine): feedback for all payload types goes before what else is copied.
+        let feedback = |a: &&Attribute| matches!(a.parsed, Value::RtcpFb(_));
+        for attribute in copied().filter(feedback).chain(copied().filter(|a| !feedback(a))) {
             attributes.copy(out, &attribute.text);
         }
         if !settings.sdp.original_sendrecv {
