@@ -153,9 +153,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        for space in &self.spaces {
-            let _ = Command::new("ip").args(["netns", "del", space]).output();
-        }
+        self.spaces.iter().for_each(|space| remove(space));
         if std::thread::panicking() {
             eprintln!("what this lab's programs wrote is in {}", self.folder.display());
         } else {
@@ -173,9 +171,38 @@ fn remove_leftovers() {
             continue;
         };
         if !Path::new(&format!("/proc/{pid}")).exists() {
-            let _ = Command::new("ip").args(["netns", "del", &name]).output();
+            remove(&name);
         }
     }
+}
+
+/// Ends whatever still runs in a namespace of ours, then removes it. A namespace that goes first would leave the
+/// workers of a program that was killed running for good, and nobody could tell any more whose they are.
+fn remove(space: &str) {
+    let give_up = Instant::now() + Duration::from_secs(5);
+    loop {
+        let pids = Command::new("ip").args(["netns", "pids", space]).output();
+        let pids = pids
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+            .unwrap_or_default();
+        let pids: Vec<i32> = pids
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect();
+        if pids.is_empty() {
+            break;
+        }
+        for pid in &pids {
+            // SAFETY: kill has no preconditions; a process in a namespace of this name was started by a lab.
+            unsafe { libc::kill(*pid, libc::SIGKILL) };
+        }
+        if Instant::now() > give_up {
+            let _ = writeln!(io::stderr(), "processes {pids:?} of {space} do not end");
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = Command::new("ip").args(["netns", "del", space]).output();
 }
 
 fn command(program: &str, args: &[&str]) -> Command {
@@ -223,6 +250,8 @@ impl Host {
     pub(crate) fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = command(program, args);
         let netns = Arc::clone(&self.netns);
+        // A group of its own, so that it can be ended together with its workers.
+        command.process_group(0);
         // SAFETY: between fork and exec only setns and prctl are called, both async-signal-safe system calls; the
         // descriptor lives as long as the closure that owns it.
         unsafe {
@@ -269,8 +298,29 @@ fn what_a_dead_process_left_is_removed() {
     // No process has the highest id there can be.
     let left = "pb4194304-0-left";
     run(command("ip", &["netns", "add", left]));
-    let lab = Lab::new("sweep");
+    let netns = File::open(Path::new(NETNS_DIR).join(left)).unwrap();
+    let host = Host {
+        space: left.into(),
+        netns: Arc::new(netns),
+    };
+    // A program with a worker, of which only the program itself dies.
+    let script = "sleep 600 & echo $!; exec sleep 600";
+    let mut command = host.command("sh", &["-c", script]);
+    let mut program = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut worker = String::new();
+    io::BufRead::read_line(
+        &mut io::BufReader::new(program.stdout.take().unwrap()),
+        &mut worker,
+    )
+    .unwrap();
+    program.kill().unwrap();
+    program.wait().unwrap();
+    let worker = Path::new("/proc").join(worker.trim()).join("ns");
+    assert!(worker.exists());
     remove_leftovers();
     assert!(!Path::new(NETNS_DIR).join(left).exists());
-    drop(lab);
+    wait_for("the worker to be gone", Duration::from_secs(5), || {
+        // A zombie that nobody waits for has no namespaces any more.
+        fs::read_link(worker.join("net")).is_err()
+    });
 }

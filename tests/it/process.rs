@@ -77,16 +77,26 @@ impl Process {
         }
     }
 
-    /// Sends it a signal.
-    pub(crate) fn signal(&self, signal: i32) {
-        // SAFETY: the child has not been waited for, so that its id can't name another process.
-        unsafe { libc::kill(self.child.id() as i32, signal) };
+    /// Sends a signal to it alone, or to all its workers too; nothing if it has ended.
+    fn signal(&mut self, signal: i32, workers: bool) {
+        if self.alive() {
+            let pid = self.child.id() as i32;
+            // SAFETY: kill has no preconditions; the child leads a process group of its own, and while it has not been
+            // waited for, its id names neither another process nor another group.
+            unsafe { libc::kill(if workers { -pid } else { pid }, signal) };
+        }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // Asked to end it waits for its workers, as nobody else would.
+        self.signal(libc::SIGTERM, false);
+        let give_up = Instant::now() + Duration::from_secs(2);
+        while self.alive() && Instant::now() < give_up {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.signal(libc::SIGKILL, true);
         let _ = self.child.wait();
     }
 }
