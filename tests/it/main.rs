@@ -12,4 +12,5 @@ mod process;
 mod relay;
 mod rtp;
 mod sip;
+mod start;
 mod tidy;
