@@ -196,9 +196,14 @@ impl Call {
         self.outputs.pop_front()
     }
 
-    /// A stream with a flow id that no other flow of any call has.
+    /// A stream with a flow id that no flow of another call has: calls may merge.
+    ///
+    /// Keys count up in their lower bits and name the part of the daemon that owns the call in their upper 16; both
+    /// must show in the id.
     pub(crate) fn new_stream(&mut self, now: Time) -> Stream {
-        let flow = FlowId(self.key.0 << 16 | self.flows & 0xffff);
+        let owner = (self.key.0 >> 48 & 0xff) << 56;
+        let call = (self.key.0 & 0xff_ffff_ffff) << 16;
+        let flow = FlowId(owner | call | self.flows & 0xffff);
         self.flows += 1;
         Stream::new(flow, now)
     }

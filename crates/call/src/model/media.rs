@@ -111,6 +111,8 @@ pub(crate) struct Foreign {
 pub(crate) struct Mux {
     /// Its party offers it.
     pub(crate) offered: bool,
+    /// Its party has offered or accepted it before.
+    pub(crate) known: bool,
     /// In use with its party.
     pub(crate) active: bool,
     /// We have offered it to its party.

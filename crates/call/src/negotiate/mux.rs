@@ -7,8 +7,10 @@ use crate::model::Mux;
 /// The state of both sides after an offer. Returns whether the offer to the receiver has `a=rtcp-mux`.
 pub(crate) fn offer(sender: &mut Mux, receiver: &mut Mux, said: bool, rules: &RtcpRules) -> bool {
     sender.offered = said;
+    sender.known |= said;
     let hidden = rules.mux_demux || rules.mux_reject;
-    receiver.proposed = said && !hidden || rules.mux_offer || rules.mux_require;
+    // COMPAT(rtpengine): a party that has multiplexed once is offered on as one that does.
+    receiver.proposed = sender.known && !hidden || rules.mux_offer || rules.mux_require;
     receiver.accept = said && (rules.mux_demux || rules.mux_accept);
     receiver.reject = rules.mux_reject;
     if rules.mux_require {
@@ -19,9 +21,66 @@ pub(crate) fn offer(sender: &mut Mux, receiver: &mut Mux, said: bool, rules: &Rt
 
 /// The state of both sides after an answer. Returns whether the answer to the offerer has `a=rtcp-mux`.
 pub(crate) fn answer(sender: &mut Mux, receiver: &mut Mux, said: bool, rules: &RtcpRules) -> bool {
+    sender.known |= said;
     sender.active = said && sender.proposed;
     let agreed = sender.active || sender.accept || rules.mux_accept || rules.mux_demux;
     let refused = sender.reject || rules.mux_reject;
     receiver.active = receiver.offered && agreed && !refused;
     receiver.active
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rules, offered by the caller, accepted by the callee; then: offered on, accepted back.
+    #[test]
+    fn what_is_offered_and_accepted() {
+        let no = RtcpRules::default();
+        let offer_it = RtcpRules {
+            mux_offer: true,
+            ..no.clone()
+        };
+        let require = RtcpRules {
+            mux_require: true,
+            ..no.clone()
+        };
+        let demux = RtcpRules {
+            mux_demux: true,
+            ..no.clone()
+        };
+        let accept = RtcpRules {
+            mux_accept: true,
+            ..no.clone()
+        };
+        let reject = RtcpRules {
+            mux_reject: true,
+            ..no.clone()
+        };
+        for (rules, caller, callee, offered, accepted) in [
+            (&no, false, false, false, false),
+            (&no, false, true, false, false),
+            (&no, true, false, true, false),
+            (&no, true, true, true, true),
+            (&offer_it, false, true, true, false),
+            (&offer_it, true, true, true, true),
+            (&require, false, true, true, false),
+            (&demux, true, false, false, true),
+            (&demux, false, false, false, false),
+            (&accept, true, false, true, true),
+            (&reject, true, true, false, false),
+        ] {
+            let (mut a, mut b) = (Mux::default(), Mux::default());
+            assert_eq!(
+                offer(&mut a, &mut b, caller, rules),
+                offered,
+                "{rules:?} {caller}"
+            );
+            assert_eq!(
+                answer(&mut b, &mut a, callee, &no),
+                accepted,
+                "{rules:?} {caller} {callee}"
+            );
+        }
+    }
 }
