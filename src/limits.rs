@@ -27,9 +27,6 @@ pub const SCRATCH_BYTES: usize = 1 << 20;
 /// Packets that one turn sends before it lets the next ones in.
 pub const OUTBOX_PACKETS: usize = 1024;
 
-/// Commands that a worker applies before it looks at packets again.
-pub const COMMANDS_PER_TURN: usize = 64;
-
 /// Sockets reported by one `epoll_wait`.
 pub const EPOLL_EVENTS: usize = 256;
 

@@ -176,7 +176,9 @@ impl Daemon {
             let _ = wait.recv_timeout(LAST_WORDS);
         }
         for shard in 0..self.control.shards() {
-            let last = |shard: &mut Shard| drop(shard.terminate(None));
+            let last = |shard: &mut Shard| {
+                shard.terminate(None);
+            };
             drop(self.control.post(shard, Job::Visit(Box::new(last))));
             drop(self.control.post(shard, Job::Stop));
         }

@@ -96,11 +96,12 @@ impl<I: Io> Worker<I> {
 
     /// One turn of the loop; false = stop.
     pub fn turn(&mut self, batch: &mut Batch, outbox: &mut Outbox) -> bool {
-        if !self.apply_commands(clock::now()) {
-            return false;
-        }
         self.wait(batch);
         let now = clock::now();
+        // Only now: a plan was queued before the reply that made its packets possible, so it is there if they are.
+        if !self.apply_commands(now) {
+            return false;
+        }
         self.relay_packets(now, batch, outbox);
         self.relay_timers(now, batch, outbox);
         batch.clear();
@@ -109,7 +110,8 @@ impl<I: Io> Worker<I> {
     }
 
     fn apply_commands(&mut self, now: Time) -> bool {
-        for _ in 0..limits::COMMANDS_PER_TURN {
+        // Those that are there now; what comes meanwhile waits for the next turn.
+        for _ in 0..self.commands.len() {
             match self.commands.try_recv() {
                 Ok(WorkerCommand::Apply(command, sockets)) => self.apply(now, command, sockets),
                 Ok(WorkerCommand::Yield(call, reply)) => self.hand_over(now, call, &reply),

@@ -42,7 +42,7 @@ impl Entry {
 
 /// Where a call-id leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// To a call of this shard.
     Here(CallKey),
     /// To another shard, where its call has been merged.
@@ -51,7 +51,7 @@ pub enum Place {
 
 /// The calls of one shard.
 #[derive(Default)]
-pub struct Table {
+pub(super) struct Table {
     calls: HashMap<CallKey, Box<Entry>, foldhash::fast::RandomState>,
     names: HashMap<CallId, Place>,
     deadlines: BTreeSet<(Time, CallKey)>,
@@ -59,27 +59,27 @@ pub struct Table {
 
 impl Table {
     /// Where a call-id leads.
-    pub fn find(&self, name: &CallId) -> Option<Place> {
+    pub(super) fn find(&self, name: &CallId) -> Option<Place> {
         self.names.get(name).copied()
     }
 
     /// One call.
-    pub fn get_mut(&mut self, key: CallKey) -> Option<&mut Entry> {
+    pub(super) fn get_mut(&mut self, key: CallKey) -> Option<&mut Entry> {
         self.calls.get_mut(&key).map(|entry| &mut **entry)
     }
 
     /// All calls.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.calls.values().map(|entry| &**entry)
     }
 
     /// Keys of all calls.
-    pub fn keys(&self) -> Vec<CallKey> {
+    pub(super) fn keys(&self) -> Vec<CallKey> {
         self.calls.keys().copied().collect()
     }
 
     /// All call-ids of calls here.
-    pub fn names(&self) -> impl Iterator<Item = &CallId> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &CallId> {
         self.names
             .iter()
             .filter(|(_, place)| matches!(place, Place::Here(_)))
@@ -87,17 +87,12 @@ impl Table {
     }
 
     /// Number of calls.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.calls.len()
     }
 
-    /// Whether there is no call.
-    pub fn is_empty(&self) -> bool {
-        self.calls.is_empty()
-    }
-
     /// Adds a call under all its names.
-    pub fn insert(&mut self, call: Call, names: Vec<CallId>, client: SocketAddr) {
+    pub(super) fn insert(&mut self, call: Call, names: Vec<CallId>, client: SocketAddr) {
         let key = call.key();
         for name in &names {
             self.names.insert(name.clone(), Place::Here(key));
@@ -115,7 +110,7 @@ impl Table {
     }
 
     /// Takes a call out, its names too.
-    pub fn remove(&mut self, key: CallKey) -> Option<Box<Entry>> {
+    pub(super) fn remove(&mut self, key: CallKey) -> Option<Box<Entry>> {
         let entry = self.calls.remove(&key)?;
         for name in &entry.names {
             self.names.remove(name);
@@ -127,19 +122,19 @@ impl Table {
     }
 
     /// A call-id of a call that another shard has now.
-    pub fn moved_away(&mut self, name: CallId, shard: usize) {
+    pub(super) fn moved_away(&mut self, name: CallId, shard: usize) {
         self.names.insert(name, Place::Shard(shard));
     }
 
     /// Another shard ended the call of this name.
-    pub fn forget(&mut self, name: &CallId) {
+    pub(super) fn forget(&mut self, name: &CallId) {
         if matches!(self.names.get(name), Some(Place::Shard(_))) {
             self.names.remove(name);
         }
     }
 
     /// More names for a call.
-    pub fn add_names(&mut self, key: CallKey, names: Vec<CallId>) {
+    pub(super) fn add_names(&mut self, key: CallKey, names: Vec<CallId>) {
         let Some(entry) = self.calls.get_mut(&key) else {
             return;
         };
@@ -150,7 +145,7 @@ impl Table {
     }
 
     /// Notes when a call wants to be called next.
-    pub fn schedule(&mut self, key: CallKey) {
+    pub(super) fn schedule(&mut self, key: CallKey) {
         let Some(entry) = self.calls.get_mut(&key) else {
             return;
         };
@@ -165,12 +160,12 @@ impl Table {
     }
 
     /// When the next call wants to be called.
-    pub fn next_deadline(&self) -> Option<Time> {
+    pub(super) fn next_deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
     /// A call whose time has come; its deadline counts as done.
-    pub fn pop_due(&mut self, now: Time) -> Option<CallKey> {
+    pub(super) fn pop_due(&mut self, now: Time) -> Option<CallKey> {
         let (at, key) = *self.deadlines.first()?;
         if at > now {
             return None;

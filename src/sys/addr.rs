@@ -77,7 +77,7 @@ impl RawAddr {
     }
 
     /// Length of what is in it.
-    pub fn len(&self) -> libc::socklen_t {
+    pub fn socklen(&self) -> libc::socklen_t {
         self.len
     }
 

@@ -47,7 +47,7 @@ impl Receiver {
             slice.iov_len = buffer.len();
             *addr = RawAddr::empty();
             header.msg_hdr.msg_name = addr.as_mut_ptr();
-            header.msg_hdr.msg_namelen = addr.len();
+            header.msg_hdr.msg_namelen = addr.socklen();
             header.msg_hdr.msg_iov = slice;
             header.msg_hdr.msg_iovlen = 1;
             header.msg_hdr.msg_flags = 0;
@@ -117,7 +117,7 @@ impl Sender {
             slice.iov_base = bytes.as_ptr().cast_mut().cast();
             slice.iov_len = bytes.len();
             header.msg_hdr.msg_name = addr.as_mut_ptr();
-            header.msg_hdr.msg_namelen = addr.len();
+            header.msg_hdr.msg_namelen = addr.socklen();
             header.msg_hdr.msg_iov = slice;
             header.msg_hdr.msg_iovlen = 1;
             count += 1;

@@ -51,7 +51,7 @@ pub fn receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, L
     // SAFETY: all-zero bytes are a valid msghdr: null pointers, zero lengths.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
     header.msg_name = from.as_mut_ptr();
-    header.msg_namelen = from.len();
+    header.msg_namelen = from.socklen();
     header.msg_iov = &raw mut slice;
     header.msg_iovlen = 1;
     header.msg_control = control.0.as_mut_ptr().cast();
@@ -81,7 +81,7 @@ pub fn send(fd: RawFd, bytes: &[u8], to: SocketAddr, local: LocalEnd) -> io::Res
     // SAFETY: all-zero bytes are a valid msghdr.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
     header.msg_name = name.as_mut_ptr();
-    header.msg_namelen = name.len();
+    header.msg_namelen = name.socklen();
     header.msg_iov = &raw mut slice;
     header.msg_iovlen = 1;
     header.msg_control = control.0.as_mut_ptr().cast();
