@@ -4,7 +4,7 @@ use super::draft::Draft;
 use crate::{AddressSource, AllScope, AudioPlayer, RecordCall, RtcpAttribute, State, Transport};
 
 /// A flag.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Flag {
     /// Documented spelling. Case does not matter; hyphen, space and underscore are the same.
     pub name: &'static str,

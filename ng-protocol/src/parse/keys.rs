@@ -5,7 +5,7 @@ use super::{enums, nested, values};
 use crate::{State, Text, Tos, Value};
 
 /// A main key.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Key {
     /// Documented spelling. Case does not matter; hyphen, space and underscore are the same.
     pub name: &'static str,
