@@ -95,6 +95,8 @@ fn dict(value: impl Strategy<Value = Value<'static>>) -> impl Strategy<Value = D
 }
 
 proptest! {
+    #![proptest_config(crate::cases())]
+
     #[test]
     fn no_tree_is_fatal(dict in dict(value()), kind in prop::sample::select(CommandKind::ALL)) {
         let _ = Request::parse(kind, &dict, &Templates::default());

@@ -8,6 +8,16 @@ mod spellings;
 mod wire;
 
 use ng_protocol::{Command, CommandKind, Dict, NgError, OfferArgs, Request, Templates, Value, envelope};
+use proptest::test_runner::Config as ProptestConfig;
+
+/// Failures print their minimal input and seed; nothing is written to the source tree.
+fn cases() -> ProptestConfig {
+    ProptestConfig {
+        cases: 512,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
 /// Parses a payload as the daemon does.
 fn request(payload: &[u8]) -> Result<Request, NgError> {
