@@ -3,7 +3,7 @@
 //! A fragment is a body without session lines: credentials at its head, then `m=` sections, or none at all if there
 //! is only one media to speak of.
 
-use crate::{Error, Session, Text, limits, parse};
+use crate::{Error, Session, limits, parse};
 
 /// A fragment, in the shape of a session that has no lines but attributes and medias.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Fragment {
         if body.len() > limits::BODY_BYTES_MAX {
             return Err(Error::TooLong);
         }
-        let body = Text::new(body);
+        let body = parse::received(body);
         let mut session = Session::default();
         let mut any = false;
         for (line, text) in parse::lines(&body) {

@@ -25,7 +25,7 @@ impl Sdp {
         if body.len() > limits::BODY_BYTES_MAX {
             return Err(Error::TooLong);
         }
-        let body = Text::new(body);
+        let body = received(body);
         let mut sessions: Vec<Session> = Vec::new();
         for (line, text) in lines(&body) {
             if text.is_empty() {
@@ -47,6 +47,24 @@ impl Sdp {
             false => Ok(Self { sessions }),
         }
     }
+}
+
+/// A body with every CR that does not end a line turned into a blank. Some endpoints take a lone CR for a line end: what
+/// stands behind it must not reach them as a line that the relay has not read.
+pub(crate) fn received(body: &[u8]) -> Text {
+    if !memchr::memchr_iter(b'\r', body).any(|at| body.get(at + 1) != Some(&b'\n')) {
+        return Text::new(body);
+    }
+    let mut body = body.to_vec();
+    let mut ends = true;
+    for byte in body.iter_mut().rev() {
+        match *byte {
+            b'\r' if !ends => *byte = b' ',
+            b'\r' => {}
+            other => ends = other == b'\n',
+        }
+    }
+    Text::new(body)
 }
 
 /// The lines of `body` with their numbers, without line ends. One stray byte behind the last line end is not a line:

@@ -1,8 +1,7 @@
 //! Lines to bytes.
 //!
 //! [`Writer`] is what generated bodies are written with; a tree prints itself with it in RFC 8866's order. Every line
-//! ends in CRLF, and no value can begin a line of its own: CR and LF within values become blanks. (A lone CR passes the
-//! parser; behind some endpoint's parser it would be a line that the relay has not seen.)
+//! ends in CRLF, and no value can begin a line of its own: CR and LF within values become blanks.
 
 use std::fmt::{self, Write as _};
 
