@@ -1,7 +1,7 @@
 //! The 33 commands.
 
 use crate::args::*;
-use crate::{CallId, Text, Warning};
+use crate::{CallId, State, Text, Warning};
 
 /// A parsed request.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,6 +161,21 @@ impl Command {
             C::Create(a) => a.call_id.as_ref(),
             C::CreateAnswer(a) => Some(&a.call_id),
             C::Mesh(a) => a.calls.first(),
+        }
+    }
+}
+
+impl CommandKind {
+    /// How far the command is implemented.
+    pub const fn state(self) -> State {
+        use CommandKind as K;
+        match self {
+            K::Ping | K::Offer | K::Answer | K::Delete | K::Query | K::List | K::Statistics | K::Cli => {
+                State::Yes
+            }
+            K::StartRecording | K::StopRecording | K::PauseRecording => State::Yes,
+            K::Connect => State::Differs("`from-tags`, `all` and `bidirectional` have no effect yet"),
+            _ => State::Missing,
         }
     }
 }

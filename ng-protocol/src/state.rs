@@ -9,6 +9,8 @@ pub enum State {
     Yes,
     /// Understood and kept, without effect so far.
     Accepted,
+    /// A command that answers an error so far.
+    Missing,
     /// Implemented, but not as in the reference. Argument: the difference.
     Differs(&'static str),
     /// Without effect in the reference as well; a warning is logged.
@@ -20,6 +22,7 @@ impl fmt::Display for State {
         match self {
             Self::Yes => f.write_str("yes"),
             Self::Accepted => f.write_str("accepted, not implemented"),
+            Self::Missing => f.write_str("not implemented, answers an error"),
             Self::Differs(how) => write!(f, "differs: {how}"),
             Self::Obsolete => f.write_str("obsolete, no effect"),
         }

@@ -38,7 +38,7 @@ const fn flag(
     }
 }
 
-use State::{Accepted, Obsolete, Yes};
+use State::{Accepted, Differs, Obsolete, Yes};
 
 #[rustfmt::skip]
 const FLAGS: &[Flag] = &[
@@ -61,22 +61,22 @@ const FLAGS: &[Flag] = &[
         |d| d.settings.learning.unidirectional = true),
     flag("pierce-NAT", &[], Yes, "Send a dummy packet each second until something arrives.",
         |d| d.settings.learning.pierce_nat = true),
-    flag("NAT-wait", &[], Accepted, "Send nothing before something was received.",
+    flag("NAT-wait", &[], Yes, "Send nothing before something was received.",
         |d| d.settings.learning.nat_wait = true),
     flag("loop-protect", &[], Yes, "Mark our SDP; a marked one passes unchanged.",
         |d| d.settings.dialogue.loop_protect = true),
-    flag("passthrough", &[], Accepted, "Raw forwarding without any protocol.",
+    flag("passthrough", &[], Yes, "Raw forwarding without any protocol.",
         |d| d.settings.media.passthrough = Some(true)),
-    flag("no-passthrough", &[], Accepted, "End of raw forwarding.",
+    flag("no-passthrough", &[], Yes, "End of raw forwarding.",
         |d| d.settings.media.passthrough = Some(false)),
     // Dialogue.
-    flag("reset", &[], Yes, "Forget ICE, SRTP and learned endpoints (offer).", |d| d.settings.dialogue.reset = true),
+    flag("reset", &[], Accepted, "Forget ICE, SRTP and learned endpoints (offer).", |d| d.settings.dialogue.reset = true),
     flag("new-branch", &[], Yes, "An unknown to-tag is a new party.", |d| d.settings.dialogue.new_branch = true),
     flag("provisional", &[], Yes, "The dialogue is not final, whatever `SIP-code` says.",
         |d| d.settings.dialogue.provisional = true),
     flag("early-media", &[], Accepted, "The audio player starts with the offer.",
         |d| d.settings.dialogue.early_media = true),
-    flag("fragment", &[], Accepted, "The SDP is a trickle-ICE fragment.", |d| d.settings.dialogue.fragment = true),
+    flag("fragment", &[], Differs("answered, but candidates are not taken from it"), "The SDP is a trickle-ICE fragment.", |d| d.settings.dialogue.fragment = true),
     // SDP.
     flag("no-rtcp-attribute", &[], Yes, "No `a=rtcp`.", |d| d.settings.rtcp.attribute = RtcpAttribute::None),
     flag("full-rtcp-attribute", &[], Yes, "`a=rtcp` with the address.",
@@ -101,16 +101,16 @@ const FLAGS: &[Flag] = &[
         |d| d.settings.codec.always_transcode = true),
     flag("force-transcoding", &["force-transcode"], Accepted, "Transcode even between equal codecs.",
         |d| d.settings.codec.force_transcoding = true),
-    flag("single-codec", &[], Accepted, "Answer with the first codec only.", |d| d.settings.codec.single_codec = true),
+    flag("single-codec", &[], Yes, "Answer with the first codec only.", |d| d.settings.codec.single_codec = true),
     flag("reuse-codecs", &["no-codec-renegotiation"], Accepted, "Keep the codec preference of before on a re-offer.",
         |d| d.settings.codec.reuse_codecs = true),
     flag("static-codecs", &["static-codec"], Accepted, "Do not change the codecs towards the answerer.",
         |d| d.settings.codec.static_codecs = true),
-    flag("allow-asymmetric-codecs", &["allow-asymmetric-codec"], Accepted,
+    flag("allow-asymmetric-codecs", &["allow-asymmetric-codec"], Yes,
         "Payload types of the answer may differ from the offer's.", |d| d.settings.codec.allow_asymmetric = true),
     flag("allow-transcoding", &["allow-transcode"], Accepted, "An answer need not accept all codecs.",
         |d| d.settings.codec.allow_transcoding = true),
-    flag("allow-no-codec-media", &["allow-empty-codec-media"], Accepted,
+    flag("allow-no-codec-media", &["allow-empty-codec-media"], Yes,
         "Media whose codecs were all stripped are rejected rather than restored.",
         |d| d.settings.codec.allow_no_codec_media = true),
     flag("symmetric-codecs", &[], Obsolete, "No effect.", |_| {}),
@@ -158,7 +158,7 @@ const FLAGS: &[Flag] = &[
     flag("to-tag", &[], Yes, "`delete` selects by to-tag.", |d| d.delete.match_to_tag = true),
     flag("fatal", &[], Yes, "`delete` of something unknown is an error.", |d| d.delete.fatal = true),
     flag("fast", &[], Yes, "`delete` without statistics in the reply.", |d| d.delete.fast = true),
-    flag("debug", &["debugging"], Yes, "Log this call in detail.", |d| d.common.debug = true),
+    flag("debug", &["debugging"], Accepted, "Log this call in detail.", |d| d.common.debug = true),
     flag("no-redis-update", &[], Accepted, "Skip persistence for this request.",
         |d| d.common.no_redis_update = true),
 ];

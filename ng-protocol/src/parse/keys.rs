@@ -43,6 +43,13 @@ pub const fn table() -> &'static [Key] {
     KEYS
 }
 
+/// The words of `codec`: name, meaning, state. Each is also a prefix of flags, `codec-WORD-`.
+pub fn codec_words() -> impl Iterator<Item = (&'static str, &'static str, State)> {
+    nested::CODEC_FIELDS
+        .iter()
+        .map(|field| (field.word, field.doc, field.state))
+}
+
 const fn key(
     name: &'static str,
     aliases: &'static [&'static str],
@@ -104,7 +111,7 @@ const KEYS: &[Key] = &[
     key("rtpp-flags", &[], Yes, "Flags and keys as one string, with nested `[…]`.", Elsewhere),
     key("template", &[], Yes, "Name of a configured template to apply.", Elsewhere),
     key("supports", &[], Yes, "`load limit`: limits may be answered by that result.", Each(enums::SUPPORTS)),
-    key("SIP-message-type", &[], Yes, "`SIP request` or `SIP reply`.", Each(enums::SIP_MESSAGE)),
+    key("SIP-message-type", &[], Accepted, "`SIP request` or `SIP reply`.", Each(enums::SIP_MESSAGE)),
     key("SIP-code", &[], Yes, "Code of the response that carried the SDP; from 200 on the dialogue is final.",
         Whole(|d, v| put_unsigned(&mut d.settings.dialogue.sip_code, v))),
     // Dialogue.
@@ -151,7 +158,7 @@ const KEYS: &[Key] = &[
         Whole(|d, v| put_address(&mut d.settings.addressing.xmlrpc_callback, v))),
     // Transport and security.
     key("transport-protocol", &[], Yes, "Protocol towards the receiver, or `accept`.", Each(enums::TRANSPORT)),
-    key("ICE", &[], Differs("`remove` and `force-relay` work; our own candidates come with ICE"),
+    key("ICE", &[], Differs("`force` and `optional` remove what came, without candidates of our own yet"),
         "`remove`, `force`, `default`, `optional`, `force-relay`, `trickle`, `ice2`, `lite-…`.", Each(enums::ICE)),
     key("ICE-lite", &[], Accepted, "`forward`, `backward`, `both`, `off`.", Each(enums::ICE_LITE)),
     key("DTLS", &[], Accepted, "`off`, `passive`, `active`.", Each(enums::DTLS)),
@@ -172,7 +179,7 @@ const KEYS: &[Key] = &[
         Whole(nested::sdp_attr)),
     key("sdp-media-remove", &[], Yes, "Media types to hide from the receiver.", Each(enums::MEDIA_REMOVE)),
     // Codecs.
-    key("codec", &["codecs"], Differs("`strip`, `except`, `offer`, `mask` without transcoding"),
+    key("codec", &["codecs"], Differs("no transcoding yet; word by word below"),
         "`{strip: […], except: […], offer: […], mask: […], transcode: […], …}`.", Whole(nested::codec)),
     key("ptime", &[], Accepted, "Packet time towards the receiver, in ms.",
         Whole(|d, v| put_unsigned(&mut d.settings.codec.ptime, v))),
@@ -186,9 +193,9 @@ const KEYS: &[Key] = &[
     key("delay-buffer", &[], Accepted, "Delay of all media in ms.",
         Whole(|d, v| put_unsigned(&mut d.settings.media.delay_buffer, v))),
     key("audio-player", &["player"], Accepted, "`default`, `transcoding`, `off`, `always`.", Each(enums::AUDIO_PLAYER)),
-    key("passthrough", &[], Accepted, "`on` or `off`: raw forwarding.",
+    key("passthrough", &[], Yes, "`on` or `off`: raw forwarding.",
         Whole(|d, v| put(&mut d.settings.media.passthrough, values::boolean(v)))),
-    key("drop-traffic", &[], Accepted, "`start` or `stop`.",
+    key("drop-traffic", &[], Yes, "`start` or `stop`.",
         Whole(|d, v| put(&mut d.settings.media.drop_traffic, values::boolean(v)))),
     key("media-echo", &[], Accepted, "`blackhole`, `forward`, `backwards`, `both`.", Each(enums::MEDIA_ECHO)),
     key("moh", &[], Accepted, "`{file|blob|db-id, mode, connection}`.", Whole(nested::moh)),
@@ -229,7 +236,7 @@ const KEYS: &[Key] = &[
     key("recording-file", &["output-destination", "output-file", "recording-destination"], Yes,
         "File name of the recording, within the recording folder.",
         Whole(|d, v| put_text(&mut d.settings.recording.file, v))),
-    key("recording-dir", &["recording-path", "output-path", "output-dir"], Accepted, "Folder of the recording.",
+    key("recording-dir", &["recording-path", "output-path", "output-dir"], Yes, "Folder of the recording.",
         Whole(|d, v| put_text(&mut d.settings.recording.dir, v))),
     key("recording-pattern", &["output-pattern"], Accepted, "Pattern of the recording's file name.",
         Whole(|d, v| put_text(&mut d.settings.recording.pattern, v))),

@@ -342,10 +342,11 @@ static PREFIXES: LazyLock<Vec<Prefix>> = LazyLock::new(|| {
             }
         }
     }
-    for &(word, field, _) in nested::CODEC_FIELDS {
+    for field in nested::CODEC_FIELDS {
+        let word = field.word;
         for name in [format!("codec-{word}"), format!("codecs-{word}")] {
             let set =
-                move |d: &mut Draft, item: &[u8]| nested::codec_item(field(&mut d.settings.codec), item);
+                |d: &mut Draft, item: &[u8]| nested::codec_item((field.list)(&mut d.settings.codec), item);
             add(name, format!("codec/{word}"), Box::new(set));
         }
     }

@@ -5,51 +5,47 @@ use super::name::Name;
 use super::{enums, values};
 use crate::{
     AttrAction, AttrRule, AttrScope, CodecList, CodecRules, Conversion, MediaSpec, Moh, MohMode, PayloadSpec,
-    PlaySource, Tag, Text, Value, Warning,
+    PlaySource, State, Tag, Text, Value, Warning,
 };
 
-/// Which list of [`CodecRules`] a word selects.
-pub(crate) type CodecField = fn(&mut CodecRules) -> &mut CodecList;
+/// A word of `codec`, also used as a `codec-WORD-` prefix of flags.
+pub(crate) struct CodecField {
+    pub(crate) word: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) state: State,
+    /// The list it stands for.
+    pub(crate) list: fn(&mut CodecRules) -> &mut CodecList,
+}
 
-/// The words of `codec`, also used as `codec-WORD-` prefixes of flags, and what they mean.
-pub(crate) const CODEC_FIELDS: &[(&str, CodecField, &str)] = &[
-    (
-        "strip",
-        |c| &mut c.strip,
-        "Remove from the outgoing SDP; `all`, `full`.",
-    ),
-    (
-        "except",
-        |c| &mut c.except,
-        "What `strip` or `mask` of `all` leaves in.",
-    ),
-    ("offer", |c| &mut c.offer, "Like `except`, and in this order."),
-    (
-        "mask",
-        |c| &mut c.mask,
-        "Remove from the outgoing SDP, but accept and transcode; `all`, `full`.",
-    ),
-    (
-        "transcode",
-        |c| &mut c.transcode,
-        "Offer it too, and transcode if it is taken.",
-    ),
-    (
-        "accept",
-        |c| &mut c.accept,
-        "Accept it ourselves if the remote does not; `any`, `all` in publish.",
-    ),
-    ("consume", |c| &mut c.consume, "Mask and transcode always."),
-    (
-        "ignore",
-        |c| &mut c.ignore,
-        "Behave as if it was never offered, but pass it on.",
-    ),
-    (
-        "set",
-        |c| &mut c.set,
-        "Parameters for codecs accepted implicitly.",
-    ),
+const fn field(
+    word: &'static str,
+    state: State,
+    doc: &'static str,
+    list: fn(&mut CodecRules) -> &mut CodecList,
+) -> CodecField {
+    CodecField {
+        word,
+        doc,
+        state,
+        list,
+    }
+}
+
+use State::{Accepted, Differs, Yes};
+
+#[rustfmt::skip]
+pub(crate) const CODEC_FIELDS: &[CodecField] = &[
+    field("strip", Yes, "Remove from the outgoing SDP; `all`, `full`.", |c| &mut c.strip),
+    field("except", Yes, "What `strip` or `mask` of `all` leaves in.", |c| &mut c.except),
+    field("offer", Yes, "Like `except`, and in this order.", |c| &mut c.offer),
+    field("mask", Differs("like `strip`: nothing is transcoded"),
+        "Remove from the outgoing SDP, but accept and transcode; `all`, `full`.", |c| &mut c.mask),
+    field("transcode", Differs("restores what `strip` or `mask` removed, adds nothing"),
+        "Offer it too, and transcode if it is taken.", |c| &mut c.transcode),
+    field("accept", Accepted, "Accept it ourselves if the remote does not; `any`, `all` in publish.", |c| &mut c.accept),
+    field("consume", Differs("like `strip`: nothing is transcoded"), "Mask and transcode always.", |c| &mut c.consume),
+    field("ignore", Accepted, "Behave as if it was never offered, but pass it on.", |c| &mut c.ignore),
+    field("set", Accepted, "Parameters for codecs accepted implicitly.", |c| &mut c.set),
 ];
 
 /// Adds one codec or pseudo-codec to a list.
@@ -72,11 +68,11 @@ pub(crate) fn codec(d: &mut Draft, value: &Value<'_>) -> bool {
     };
     for (key, value) in dict.iter() {
         let name = Name::new(key);
-        let Some((_, field, _)) = CODEC_FIELDS.iter().find(|(word, ..)| *word == &*name) else {
+        let Some(field) = CODEC_FIELDS.iter().find(|f| f.word == &*name) else {
             d.warn(Warning::UnknownKey(format!("codec/{}", excerpt(key))));
             continue;
         };
-        let list = field(&mut d.settings.codec);
+        let list = (field.list)(&mut d.settings.codec);
         let mut good = true;
         good &= values::members(value, |item| good &= codec_item(list, item));
         if !good {

@@ -1,6 +1,7 @@
 //! Behaviour of the ng wire at the crate's boundary.
 
 mod corpus;
+mod docs;
 mod equivalence;
 mod hostile;
 mod parse;
@@ -13,7 +14,7 @@ use proptest::test_runner::Config as ProptestConfig;
 /// Failures print their minimal input and seed; nothing is written to the source tree.
 fn cases() -> ProptestConfig {
     ProptestConfig {
-        cases: 512,
+        cases: 256,
         failure_persistence: None,
         ..ProptestConfig::default()
     }
