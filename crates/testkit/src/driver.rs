@@ -120,7 +120,8 @@ impl TestCalls {
             Command::Delete(args) => {
                 let reply = known(&mut self.calls, &args.call_id, |call| call.delete(now, args));
                 let reply = match reply {
-                    Err(NgError::NotFound | NgError::UnknownCallId) if !args.fatal => {
+                    Err(NgError::NotFound | NgError::UnknownCallId) if args.fatal => Err(NgError::NotFound),
+                    Err(NgError::NotFound | NgError::UnknownCallId) => {
                         Ok(ng_protocol::reply::warning(NgError::NotFound.to_string()))
                     }
                     reply => reply,

@@ -48,7 +48,7 @@ fn stays(format: &Format, rules: &CodecRules) -> bool {
         .into_iter()
         .all(|list| {
             let all = list.all || list.full;
-            !(all && !spared) && position(list, format).is_none()
+            (spared || !all) && position(list, format).is_none()
         })
 }
 

@@ -54,7 +54,7 @@ impl<'a> Said<'a> {
         config: &Config,
     ) -> Result<Self, NgError> {
         let both = || session.attributes.iter().chain(&media.attributes);
-        let last = |pick: fn(&Value) -> Option<Direction>| both().filter_map(|a| pick(&a.parsed)).last();
+        let last = |pick: fn(&Value) -> Option<Direction>| both().filter_map(|a| pick(&a.parsed)).next_back();
         let has = |want: fn(&Value) -> bool| both().any(|a| want(&a.parsed));
         let own = || media.attributes.iter().map(|a| &a.parsed);
         let ice = has(|v| matches!(v, Value::IceUfrag(_)));
@@ -149,7 +149,8 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// RTCP goes to the port after RTP's unless `a=rtcp` says otherwise (RFC 3605), and with rtcp-mux to the same.
+    /// RTCP goes to the port after RTP's unless `a=rtcp` says otherwise (RFC 3605). Where rtcp-mux comes to pass, this
+    /// is not used.
     fn remote_at(&self, ip: IpAddr) -> Remote {
         let rtp = SocketAddr::new(ip, self.media.port);
         let next = SocketAddr::new(ip, self.media.port.wrapping_add(1));
@@ -158,7 +159,6 @@ impl<'a> Said<'a> {
             _ => None,
         });
         let rtcp = match told {
-            _ if self.mux => rtp,
             Some(told) if told.port() != 0 => told,
             _ => next,
         };
