@@ -79,7 +79,7 @@ impl Call {
         plan.stats = media.rtp.stats.clone();
         plan.sinks = self.sinks(id, |sink| sink.rtp.flow);
         plan.rtcp_sinks = self.sinks(id, rtcp_flow);
-        plan.rtcp_flow = (has_rtcp && !shared).then_some(media.rtcp.flow);
+        plan.rtcp_flow = has_rtcp.then_some(media.rtcp.flow);
         plan.reports = (self.generate_rtcp && media.protocol.is_rtp()).then(|| self.reports(media));
         plan.pierce_nat = media.learning.pierce;
         plan

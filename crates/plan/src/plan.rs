@@ -168,7 +168,7 @@ pub enum TapPoint {
 }
 
 /// RTCP that we generate for a flow's peer (`generate-RTCP`). Stands in the plan of the flow that carries the RTP;
-/// it leaves by that plan's `rtcp_flow`, or by the flow itself if there is none (rtcp-mux).
+/// it leaves by that plan's `rtcp_flow`, or by the flow itself if that is `Mux` or has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtcpReports {
     /// Time between reports; each is sent up to one second later, at random.
@@ -205,8 +205,8 @@ pub struct Plan {
     pub sinks: Vec<Sink>,
     /// Where RTCP packets go: those of an RTCP flow, or those that arrive muxed.
     pub rtcp_sinks: Vec<Sink>,
-    /// The sibling that carries this media's RTCP if it is not muxed. It accounts for RTCP which arrives here all the
-    /// same, and the sources known here vouch for those of RTCP there.
+    /// The sibling at this media's RTCP port: it carries the RTCP, also what arrives here all the same, unless this flow
+    /// is `Mux`; then it only takes in what comes there by mistake. The sources known here vouch for those there.
     pub rtcp_flow: Option<FlowId>,
     /// RTCP that we send to the peer ourselves.
     pub reports: Option<RtcpReports>,

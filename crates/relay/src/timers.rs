@@ -123,7 +123,10 @@ impl Relay {
         let next = now + reports.interval + jitter(&mut self.rng);
         flow.state.next_report = Some(next);
         self.timers.set(next, slot, Due::Report);
-        let carrier = flow.rtcp_slot.unwrap_or(slot);
+        let carrier = flow
+            .rtcp_slot
+            .filter(|_| flow.plan.component == Component::Rtp)
+            .unwrap_or(slot);
         let Some((len, sent)) = write_report(now, flow, out.scratch()) else {
             return;
         };

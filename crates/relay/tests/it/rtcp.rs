@@ -7,7 +7,7 @@ use plan::{Component, Event, FlowId, RtcpPolicy, RtcpReports};
 use rtp::Ssrc;
 use rtp::rtcp::{Builder, Compound, Message, ReportBlock, SenderInfo};
 
-use crate::world::{A, B, World, pair, pair_with_rtcp, rtp, sink};
+use crate::world::{A, B, World, pair_with_rtcp, rtp, sink};
 
 const A_RTCP: &str = "198.51.100.1:2011";
 const B_RTCP: &str = "198.51.100.3:2013";
@@ -79,14 +79,17 @@ fn a_strangers_goodbye_is_not_carried() {
         world.arrive("192.0.2.9:1234", 11, &bye(5)),
         format!("12>{B_RTCP}")
     );
-    // The same with both on one port.
-    let mut plans = pair();
+    // The same with both on one port, and at the RTCP port that is left over.
+    let mut plans = pair_with_rtcp();
     plans[0].component = Component::Mux;
-    plans[0].rtcp_sinks = vec![sink(2)];
+    plans[0].rtcp_sinks = vec![sink(12)];
+    plans[2].peer = None;
     let mut world = World::new(plans);
     world.arrive(A, 1, &rtp(5, 1));
     world.now_ms += 30_000;
     assert_eq!(world.arrive(STRANGER, 1, &bye(77)), "foreign-source");
+    assert_eq!(world.arrive(STRANGER, 11, &bye(77)), "foreign-source");
+    assert_eq!(world.arrive(A_RTCP, 11, &bye(5)), format!("12>{B_RTCP}"));
 }
 
 #[test]

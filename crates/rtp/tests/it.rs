@@ -1,0 +1,69 @@
+//! What fuzzing looks for, over the fuzz corpus and over random changes to it.
+
+mod walk;
+
+use std::path::Path;
+
+use walk::{rtcp, rtp};
+
+fn corpus(name: &str) -> Vec<Vec<u8>> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fuzz/corpus")
+        .join(name);
+    let mut files: Vec<_> = std::fs::read_dir(&dir)
+        .expect("the corpus")
+        .map(|f| f.expect("a file").path())
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "{} is empty", dir.display());
+    files
+        .iter()
+        .map(|f| std::fs::read(f).expect("a corpus file"))
+        .collect()
+}
+
+/// A small generator is enough to change bytes; what it did is named by its seed.
+fn next(state: &mut u64) -> usize {
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) as usize
+}
+
+fn mutate(bytes: &[u8], seed: u64) -> Vec<u8> {
+    let (mut state, mut bytes) = (seed, bytes.to_vec());
+    for _ in 0..1 + next(&mut state) % 4 {
+        let at = next(&mut state) % (bytes.len() + 1);
+        match next(&mut state) % 3 {
+            0 => bytes.truncate(at),
+            1 => bytes.insert(at, (next(&mut state) & 0xff) as u8),
+            _ => bytes
+                .iter_mut()
+                .skip(at)
+                .take(1)
+                .for_each(|b| *b = (next(&mut state) & 0xff) as u8),
+        }
+    }
+    bytes
+}
+
+fn check(name: &str, walk: fn(&[u8])) {
+    for bytes in corpus(name) {
+        walk(&bytes);
+        for seed in 0..20_000 {
+            let changed = mutate(&bytes, seed);
+            let result = std::panic::catch_unwind(|| walk(&changed));
+            assert!(result.is_ok(), "{name}, seed {seed}: {changed:02x?}");
+        }
+    }
+}
+
+#[test]
+fn rtp_corpus() {
+    check("rtp", rtp);
+}
+
+#[test]
+fn rtcp_corpus() {
+    check("rtcp", rtcp);
+}
