@@ -4,18 +4,16 @@ mod draft;
 mod enums;
 mod finish;
 pub mod flags;
+mod index;
 pub mod keys;
 mod name;
 mod nested;
 mod values;
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
 use crate::rtpp_flags::{RawFlags, Word};
 use crate::{CommandKind, Dict, NgError, Request, State, Templates, Text, Transport, Value, Warning};
 use draft::Draft;
-use flags::Flag;
+use index::{FLAGS, KEYS, prefix_of};
 use keys::{Key, Set};
 
 pub(crate) use draft::excerpt;
@@ -205,17 +203,21 @@ impl Reader<'_> {
         }
     }
 
-    /// `codec-strip=X` and `codec-set-AMR/8000/1///mode-set=0` are no keys, but flags with a value.
+    /// `codec-strip=X` and `codec-set-AMR/8000/1///mode-set=0` are no keys, but flags with a value. A text is not split
+    /// at commas here: they may belong to the format parameters of one codec.
     fn pair_as_flag(&mut self, layer: &mut Layer, key: &[u8], value: &Value<'_>, depth: usize) -> bool {
+        let separator: &[u8] = if prefix_of(key).is_some() { b"=" } else { b"-" };
         let mut known = false;
-        values::members(value, |item| {
-            let separator: &[u8] = if prefix_of(key).is_some() { b"=" } else { b"-" };
-            let flag = [key, separator, item].concat();
+        for item in value.as_list().unwrap_or(std::slice::from_ref(value)) {
+            let Some(text) = values::text(item) else {
+                continue;
+            };
+            let flag = [key, separator, &text].concat();
             if prefix_of(&flag).is_some() {
                 self.flag(layer, &flag, depth);
                 known = true;
             }
-        });
+        }
         known
     }
 
@@ -287,86 +289,3 @@ const fn transport(bits: u8) -> Transport {
         _ => Transport::UdpTlsRtpSavpf,
     }
 }
-
-/// A prefix of flags that carry a value.
-struct Prefix {
-    /// In canonical spelling, the hyphen included.
-    prefix: String,
-    /// For warnings.
-    key: String,
-    set: PrefixSetter,
-}
-
-type PrefixSetter = Box<dyn Fn(&mut Draft, &[u8]) -> bool + Send + Sync>;
-
-/// The longest prefix of `flag` that has a meaning, and what follows it.
-fn prefix_of(flag: &[u8]) -> Option<(&'static Prefix, &[u8])> {
-    let flag = flag.trim_ascii();
-    let name = Name::new(flag);
-    let prefix = PREFIXES.iter().find(|p| name.starts_with(&p.prefix))?;
-    let rest = flag.get(prefix.prefix.len()..)?;
-    (!rest.is_empty()).then_some((prefix, rest))
-}
-
-fn index<T>(
-    table: &'static [T],
-    names: fn(&T) -> (&'static str, &'static [&'static str]),
-) -> BTreeMap<String, &'static T> {
-    let mut index = BTreeMap::new();
-    for entry in table {
-        let (name, aliases) = names(entry);
-        for spelling in std::iter::once(&name).chain(aliases) {
-            index.insert(Name::new(spelling.as_bytes()).into_string(), entry);
-        }
-    }
-    index
-}
-
-static KEYS: LazyLock<BTreeMap<String, &'static Key>> =
-    LazyLock::new(|| index(keys::table(), |key| (key.name, key.aliases)));
-
-static FLAGS: LazyLock<BTreeMap<String, &'static Flag>> =
-    LazyLock::new(|| index(flags::table(), |flag| (flag.name, flag.aliases)));
-
-/// Longest first.
-static PREFIXES: LazyLock<Vec<Prefix>> = LazyLock::new(|| {
-    let mut prefixes = Vec::new();
-    let mut add = |name: String, key: String, set: PrefixSetter| {
-        let prefix = Name::new(format!("{name}-").as_bytes()).into_string();
-        prefixes.push(Prefix { prefix, key, set });
-    };
-    for key in keys::table() {
-        if let Set::Each(set) = key.set {
-            for name in std::iter::once(&key.name).chain(key.aliases) {
-                add((*name).to_owned(), key.name.to_owned(), Box::new(set));
-            }
-        }
-    }
-    for field in nested::CODEC_FIELDS {
-        let word = field.word;
-        for name in [format!("codec-{word}"), format!("codecs-{word}")] {
-            let set =
-                |d: &mut Draft, item: &[u8]| nested::codec_item((field.list)(&mut d.settings.codec), item);
-            add(name, format!("codec/{word}"), Box::new(set));
-        }
-    }
-    let transcode = |d: &mut Draft, item: &[u8]| nested::codec_item(&mut d.settings.codec.transcode, item);
-    add("transcode".into(), "codec/transcode".into(), Box::new(transcode));
-    add(
-        "sdp-attr".into(),
-        "sdp-attr".into(),
-        Box::new(nested::sdp_attr_flag),
-    );
-    add(
-        "extmap-strip".into(),
-        "extmap/strip".into(),
-        Box::new(enums::EXTMAP_STRIP),
-    );
-    add(
-        "extmap-mask".into(),
-        "extmap/mask".into(),
-        Box::new(enums::EXTMAP_MASK),
-    );
-    prefixes.sort_by_key(|p| std::cmp::Reverse(p.prefix.len()));
-    prefixes
-});

@@ -64,6 +64,7 @@ const CODECS: &[&str] = &[
     "PCMA",
     "opus/48000/2/16000//useinbandfec=1",
     "AMR/8000/1///octet-align--1",
+    "AMR/8000/1///mode-set=0,1,2;octet-align=1",
     "all",
     "telephone-event",
 ];
