@@ -26,7 +26,7 @@ pub(crate) fn run(options: &cli::Ng) -> Result<bool> {
         (Some(cycles), _) => Until::Cycles(cycles),
         (None, seconds) => Until::Elapsed(Duration::from_secs(seconds.unwrap_or(5))),
     };
-    let outcome = cycles(options.ng, options.in_flight, until)?;
+    let outcome = cycles(options.ng, options.in_flight, until, Wait::Asleep)?;
     if options.json {
         println!("{:#}", outcome.json());
     } else {
@@ -40,6 +40,15 @@ pub(crate) fn run(options: &cli::Ng) -> Result<bool> {
 pub(crate) enum Until {
     Cycles(u64),
     Elapsed(Duration),
+}
+
+/// What to do until a reply comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Sleep.
+    Asleep,
+    /// Keep the core awake: a core that sleeps is woken at the sender's expense, and that would be the relay's.
+    Awake,
 }
 
 /// What a load on the control port showed.
@@ -109,7 +118,7 @@ struct Slot {
 }
 
 /// Keeps `in_flight` cycles going.
-pub(crate) fn cycles(server: SocketAddr, in_flight: usize, until: Until) -> Result<Outcome> {
+pub(crate) fn cycles(server: SocketAddr, in_flight: usize, until: Until, wait: Wait) -> Result<Outcome> {
     let mut load = Load::connect(server)?;
     let start = Instant::now();
     let mut slots: Vec<_> = (0..in_flight).map(|_| Some(load.start_cycle())).collect();
@@ -123,7 +132,9 @@ pub(crate) fn cycles(server: SocketAddr, in_flight: usize, until: Until) -> Resu
     let mut buffer = vec![0; NG_DATAGRAM_BYTES_MAX];
     let mut retry_at = start + Duration::from_millis(NG_RETRY_MS / 4);
     while slots.iter().any(Option::is_some) {
-        load.wait()?;
+        if wait == Wait::Asleep {
+            load.wait()?;
+        }
         while let Some((index, done)) = load.receive(&mut buffer, &mut slots)? {
             let more = match until {
                 Until::Cycles(cycles) => started < cycles,
@@ -382,7 +393,7 @@ mod tests {
                 refuser.send_to(&[cookie, result].concat(), from).unwrap();
             }
         });
-        let outcome = cycles(server, 1, Until::Cycles(1)).unwrap();
+        let outcome = cycles(server, 1, Until::Cycles(1), Wait::Asleep).unwrap();
         answers.join().unwrap();
         assert_eq!((outcome.cycles, outcome.errors), (0, 1));
         assert!(outcome.text().contains("5:error"), "{}", outcome.text());

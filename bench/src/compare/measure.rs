@@ -13,7 +13,7 @@ use crate::media::ring::RingIo;
 use crate::media::search;
 use crate::media::udp;
 use crate::ng::Client;
-use crate::ng_load::{self, Outcome, Until};
+use crate::ng_load::{self, Outcome, Until, Wait};
 use crate::rtp_load::{Found, LOSS_MAX, MediaLoad, SEARCH, Setup};
 use crate::sys::process::Usage;
 
@@ -91,15 +91,14 @@ pub(crate) fn idle(relay: &UnderTest, calls: usize) -> Result<Idle> {
     })
 }
 
-/// Offer, answer, delete as fast as it goes.
-pub(crate) fn cycles(relay: &UnderTest, seconds: f64) -> Result<Outcome> {
+/// Offer, answer, delete as fast as it goes; also the processor time of a cycle, µs: process, and with the kernel's.
+pub(crate) fn cycles(relay: &UnderTest, seconds: f64) -> Result<(Outcome, f64, f64)> {
     connect(relay)?;
-    let warm = ng_load::cycles(relay.ng, IN_FLIGHT, Until::Cycles(200))?;
-    let outcome = ng_load::cycles(
-        relay.ng,
-        IN_FLIGHT,
-        Until::Elapsed(Duration::from_secs_f64(seconds)),
-    )?;
+    let load = |until| ng_load::cycles(relay.ng, IN_FLIGHT, until, Wait::Awake);
+    let warm = load(Until::Cycles(200))?;
+    let before = relay.cpu_ns()?;
+    let outcome = load(Until::Elapsed(Duration::from_secs_f64(seconds)))?;
+    let after = relay.cpu_ns()?;
     if warm.errors + outcome.errors > 0 {
         bail!(
             "{} of the cycles failed: {}",
@@ -107,7 +106,10 @@ pub(crate) fn cycles(relay: &UnderTest, seconds: f64) -> Result<Outcome> {
             outcome.json()
         );
     }
-    Ok(outcome)
+    let per_cycle = |ns: u64| ns as f64 / 1_000.0 / outcome.cycles.max(1) as f64;
+    let process = per_cycle(after.0 - before.0);
+    let all = process + per_cycle(after.1 - before.1);
+    Ok((outcome, process, all))
 }
 
 /// The highest rate with a loss of at most 0.1 %.

@@ -94,6 +94,8 @@ impl Figures {
         use Better::{Higher, Lower};
         let metrics = [
             ("control", "offer+answer+delete/s", Higher, Some(3.0)),
+            ("processor time per cycle", "µs", Lower, None),
+            ("of that in the process", "µs", Lower, None),
             ("control p99", "µs per answer", Lower, None),
             ("memory per idle call, RSS", "kB", Lower, Some(0.5)),
             ("memory per idle call, PSS", "kB", Lower, None),
@@ -159,7 +161,10 @@ fn one_turn(
         figures.add(kind, "descriptors per idle call", idle.descriptors);
     }
     if wanted(Measurement::Cycles) {
-        let outcome = lab.with_relay(program, |relay| measure::cycles(relay, options.seconds))?;
+        let (outcome, process_us, all_us) =
+            lab.with_relay(program, |relay| measure::cycles(relay, options.seconds))?;
+        figures.add(kind, "processor time per cycle", all_us);
+        figures.add(kind, "of that in the process", process_us);
         figures.add(kind, "control", outcome.per_second());
         figures.add(kind, "control p99", outcome.answer_us(0.99));
         figures.note(kind, "cycles", outcome.json());
