@@ -6,8 +6,11 @@ use anyhow::{Result, bail};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// From now on, SIGINT and SIGTERM only set a flag. A second one ends the process.
+/// From now on, SIGINT and SIGTERM only set a flag. A second one ends the process. And a reader of our output that
+/// goes away ends us quietly, as it does most programs.
 pub(crate) fn catch_interrupts() {
+    // SAFETY: sets the default action, no handler of ours.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     for signal in [libc::SIGINT, libc::SIGTERM] {
         // SAFETY: `note` is async-signal-safe: one atomic store and a call to `signal`, which POSIX allows there.
         unsafe { libc::signal(signal, note as *const () as libc::sighandler_t) };
