@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::differential_cases::{CASES, Case, Key, Step};
-use crate::differential_known::KNOWN;
+use crate::differential_known::{KNOWN, RULES};
 use crate::lab::{Lab, have};
 use crate::ng::{Request, Value};
 use crate::relay::{DEBIAN, MEDIA_PORTS, RELAY_IP, Relay, under_test};
@@ -110,16 +110,17 @@ fn normalised(reply: &Value, ports: &mut Ports) -> Vec<String> {
     let Value::Dict(entries) = reply else {
         panic!("a reply is a dictionary, not {reply:?}")
     };
-    let mut lines = Vec::new();
+    let (mut lines, mut sdp) = (Vec::new(), Vec::new());
     for (key, value) in entries {
         match (key.as_str(), value) {
-            ("sdp", body) => lines.extend(body.text().lines().map(|line| hide_random(&ports.hide(line)))),
+            ("sdp", body) => sdp.extend(body.text().lines().map(|line| hide_random(&ports.hide(line)))),
             (key, _) if BY_NAME.contains(&key) => lines.push(format!("{key}: …")),
             (key, Value::Str(_)) => lines.push(format!("{key}: {}", value.text())),
             (key, value) => lines.push(format!("{key}: {value:?}")),
         }
     }
-    lines
+    sdp.extend(lines);
+    sdp
 }
 
 /// What each relay invents for itself.
@@ -187,8 +188,9 @@ fn findings(theirs: &Relay, ours: &Relay) -> Vec<Finding> {
         for (step, what) in case.steps.iter().enumerate() {
             let request = request(case, what);
             let replies = [theirs.ng.ask(&request), ours.ng.ask(&request)];
-            let their = normalised(&replies[0], &mut ports[0]);
             let our = normalised(&replies[1], &mut ports[1]);
+            let their = normalised(&replies[0], &mut ports[0]);
+            let their = RULES.iter().fold(their, |their, rule| (rule.apply)(their, &our));
             let lines = difference(&their, &our);
             if !lines.is_empty() {
                 found.push(Finding {

@@ -254,3 +254,11 @@ pub(crate) const ALICE_REJECTS: &str = "v=0
     m=audio 0 RTP/AVP 8
     m=video 40002 RTP/AVP 96
     a=rtpmap:96 H264/90000";
+pub(crate) const BOB_NO_AUDIO: &str = "v=0
+    o=bob 1 1 IN IP4 198.51.100.2
+    s=nothing
+    c=IN IP4 198.51.100.2
+    t=0 0
+    m=audio 0 RTP/AVP 8
+    m=video 42002 RTP/AVP 96
+    a=rtpmap:96 H264/90000";

@@ -495,7 +495,7 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "media offered as rejected",
-        steps: &[offer(ALICE_REJECTS), answer(BOB_VIDEO)],
+        steps: &[offer(ALICE_REJECTS), answer(BOB_NO_AUDIO)],
     },
     Case {
         name: "ICE=force-relay",
@@ -554,6 +554,29 @@ pub(crate) const CASES: &[Case] = &[
             answer(BOB),
             command("query").tags("bob", ""),
             command("query").tags("nobody", ""),
+        ],
+    },
+    Case {
+        name: "rtcp-mux reject in the offer",
+        steps: &[
+            offer(ALICE_MUX).keys(&[("rtcp-mux", List(&["reject"]))]),
+            answer(BOB_MUX),
+        ],
+    },
+    Case {
+        name: "rtcp-mux accept in the answer",
+        steps: &[
+            offer(ALICE_MUX),
+            answer(BOB).keys(&[("rtcp-mux", List(&["accept"]))]),
+        ],
+    },
+    Case {
+        name: "rtcp-mux demux, then reject and offer in the answer",
+        steps: &[
+            offer(ALICE_MUX).keys(&[("rtcp-mux", List(&["demux"]))]),
+            answer(BOB).keys(&[("rtcp-mux", List(&["reject", "offer"]))]),
+            offer(BOB).tags("bob", "alice"),
+            answer(ALICE_MUX).tags("bob", "alice"),
         ],
     },
 ];

@@ -24,7 +24,7 @@ pub(crate) const MEDIA_PORTS: std::ops::RangeInclusive<u16> = 30_000..=30_999;
 
 /// Whichever relay the peer tests drive: `PATCHBAY_IT_RELAY=/usr/bin/rtpengine` tries them on another one.
 pub(crate) fn under_test() -> String {
-    std::env::var("PATCHBAY_IT_RELAY").unwrap_or_else(|_| DEBIAN.into())
+    std::env::var("PATCHBAY_IT_RELAY").unwrap_or_else(|_| OURS.into())
 }
 
 /// A running relay and a control connection to it.

@@ -73,33 +73,39 @@ impl Rtcp {
     }
 }
 
-/// The attacker.
-struct Mallory(Party);
+/// The attacker. One who sees the call knows its SSRCs.
+struct Mallory {
+    party: Party,
+    sees: bool,
+}
 
 impl Mallory {
     fn new(net: &OpenNet) -> Self {
-        Self(Party::new(&net.world, &format!("{MALLORY}:6000"), MALLORY_SSRC))
+        let party = Party::new(&net.world, &format!("{MALLORY}:6000"), MALLORY_SSRC);
+        Self { party, sees: false }
     }
 
-    /// RTP and RTCP to every port of the call, with SSRCs of the attacker's own, and BYEs for those of the parties.
+    /// RTP and RTCP to every port of the call, and a BYE for the parties' own SSRCs if the attacker can know them.
     fn attack(&self, call: &Call, round: usize) {
         let sequence = 40_000 + round as u16;
         for (target, victim) in [(call.for_alice, call.alice.ssrc), (call.for_bob, call.bob.ssrc)] {
             self.send(&packet(MALLORY_SSRC, sequence), target);
             self.send(&bye(MALLORY_SSRC), above(target));
-            self.send(&bye(victim), above(target));
+            if self.sees {
+                self.send(&bye(victim), above(target));
+            }
             self.send(&bye(MALLORY_SSRC), target);
         }
     }
 
     fn send(&self, bytes: &[u8], to: SocketAddr) {
-        self.0.socket.send_to(bytes, to).unwrap();
+        self.party.socket.send_to(bytes, to).unwrap();
     }
 
     /// Everything that anybody has sent to the attacker since the last look.
     fn got(&mut self) -> usize {
-        let got = self.0.strange(0);
-        self.0.forget();
+        let got = self.party.strange(0);
+        self.party.forget();
         got
     }
 }
@@ -194,6 +200,7 @@ fn strict_source_shuts_out_who_sees_the_call() {
         return;
     };
     let (mut call, mut mallory, rtcp) = settled(&net, "strict", &["strict-source"]);
+    mallory.sees = true;
     talk_under_attack(&mut call, &mut mallory, &rtcp);
     (call.alice.forget(), call.bob.forget());
     let ahead = call.alice.send() + 10;
