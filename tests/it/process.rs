@@ -77,13 +77,19 @@ impl Process {
         }
     }
 
-    /// Sends a signal to it alone, or to all its workers too; nothing if it has ended.
-    fn signal(&mut self, signal: i32, workers: bool) {
+    /// Sends it a signal; nothing if it has ended.
+    pub(crate) fn signal(&mut self, signal: i32) {
         if self.alive() {
-            let pid = self.child.id() as i32;
-            // SAFETY: kill has no preconditions; the child leads a process group of its own, and while it has not been
-            // waited for, its id names neither another process nor another group.
-            unsafe { libc::kill(if workers { -pid } else { pid }, signal) };
+            // SAFETY: kill has no preconditions; a child that has not been waited for keeps its id.
+            unsafe { libc::kill(self.child.id() as i32, signal) };
+        }
+    }
+
+    /// Kills it and all its workers.
+    fn kill_all(&mut self) {
+        if self.alive() {
+            // SAFETY: as above; the child leads a process group of its own.
+            unsafe { libc::kill(-(self.child.id() as i32), libc::SIGKILL) };
         }
     }
 }
@@ -91,12 +97,12 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // Asked to end it waits for its workers, as nobody else would.
-        self.signal(libc::SIGTERM, false);
+        self.signal(libc::SIGTERM);
         let give_up = Instant::now() + Duration::from_secs(2);
         while self.alive() && Instant::now() < give_up {
             std::thread::sleep(Duration::from_millis(5));
         }
-        self.signal(libc::SIGKILL, true);
+        self.kill_all();
         let _ = self.child.wait();
     }
 }

@@ -343,7 +343,7 @@ impl Call {
         self.negotiate_codecs(exchange, &said, &mut sender, &mut receiver, &mut deal);
         deal.mux = match role {
             Role::Offer => mux::offer(&mut sender.mux, &mut receiver.mux, said.mux, &settings.rtcp),
-            Role::Answer => mux::answer(&mut sender.mux, &mut receiver.mux, said.mux, &settings.rtcp),
+            Role::Answer => mux::answer(&mut sender.mux, &mut receiver.mux, said.mux),
         };
         learning::apply(&mut sender, &mut receiver, settings);
         let taken = self.take_ports(env, exchange, takings, (&mut sender, &mut receiver), &said, &deal);

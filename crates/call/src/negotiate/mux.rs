@@ -8,9 +8,10 @@ use crate::model::Mux;
 pub(crate) fn offer(sender: &mut Mux, receiver: &mut Mux, said: bool, rules: &RtcpRules) -> bool {
     sender.offered = said;
     sender.known |= said;
-    let hidden = rules.mux_demux || rules.mux_reject;
-    // COMPAT(rtpengine): a party that has multiplexed once is offered on as one that does.
-    receiver.proposed = sender.known && !hidden || rules.mux_offer || rules.mux_require;
+    // COMPAT(rtpengine): a party that has multiplexed once is offered on as one that does, and one that is multiplexed
+    // towards us is offered it again.
+    let known = sender.known && !rules.mux_demux || receiver.active;
+    receiver.proposed = known || rules.mux_offer || rules.mux_require;
     receiver.accept = said && (rules.mux_demux || rules.mux_accept);
     receiver.reject = rules.mux_reject;
     if rules.mux_require {
@@ -20,12 +21,13 @@ pub(crate) fn offer(sender: &mut Mux, receiver: &mut Mux, said: bool, rules: &Rt
 }
 
 /// The state of both sides after an answer. Returns whether the answer to the offerer has `a=rtcp-mux`.
-pub(crate) fn answer(sender: &mut Mux, receiver: &mut Mux, said: bool, rules: &RtcpRules) -> bool {
+pub(crate) fn answer(sender: &mut Mux, receiver: &mut Mux, said: bool) -> bool {
     sender.known |= said;
     sender.active = said && sender.proposed;
-    let agreed = sender.active || sender.accept || rules.mux_accept || rules.mux_demux;
-    let refused = sender.reject || rules.mux_reject;
-    receiver.active = receiver.offered && agreed && !refused;
+    // COMPAT(rtpengine): `demux`, `accept` and `reject` are instructions of the offer's. Scripts send `reject` with the
+    // answer to a `demux` offer, and expect the offerer to be multiplexed all the same.
+    let agreed = sender.active || sender.accept;
+    receiver.active = receiver.offered && agreed && !sender.reject;
     receiver.active
 }
 
@@ -68,7 +70,7 @@ mod tests {
             (&demux, true, false, false, true),
             (&demux, false, false, false, false),
             (&accept, true, false, true, true),
-            (&reject, true, true, false, false),
+            (&reject, true, true, true, false),
         ] {
             let (mut a, mut b) = (Mux::default(), Mux::default());
             assert_eq!(
@@ -77,7 +79,7 @@ mod tests {
                 "{rules:?} {caller}"
             );
             assert_eq!(
-                answer(&mut b, &mut a, callee, &no),
+                answer(&mut b, &mut a, callee),
                 accepted,
                 "{rules:?} {caller} {callee}"
             );
