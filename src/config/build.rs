@@ -34,7 +34,6 @@ pub(super) fn config(
     let call = call(values, interfaces, &mut warnings)?;
     Ok(Config {
         call,
-        save_interface_ports: values.flag("save-interface-ports")?,
         listen,
         foreground: values.flag("foreground")?,
         pidfile: values.text("pidfile").map(Into::into),
@@ -194,7 +193,6 @@ fn log(values: &Values) -> Result<LogSettings, ConfigError> {
         stderr,
         no_timestamps: values.flag("no-log-timestamps")?,
         facility: facility(values, "log-facility")?.unwrap_or(Facility(3)),
-        facility_cdr: facility(values, "log-facility-cdr")?,
         name: values.text("log-name").unwrap_or_default(),
         format: match values.choice("log-format")? {
             Some("parsable") => LogFormat::Parsable,
@@ -206,10 +204,6 @@ fn log(values: &Values) -> Result<LogSettings, ConfigError> {
             Ok(length) => Some(length),
             Err(_) => None,
         },
-        mark: (
-            values.text("log-mark-prefix").unwrap_or_default(),
-            values.text("log-mark-suffix").unwrap_or_default(),
-        ),
     })
 }
 

@@ -22,8 +22,6 @@ pub enum Action {
 pub struct Config {
     /// What calls consult. Its `instance_id` is not configured: whoever starts calls draws one.
     pub call: call::Config,
-    /// Bind only the first address of an interface that has a free port, not all (`--save-interface-ports`).
-    pub save_interface_ports: bool,
     /// Control listeners; at least one that takes ng commands.
     pub listen: Listeners,
     /// Stay in the foreground (`-f`).
@@ -156,8 +154,6 @@ pub struct LogSettings {
     pub no_timestamps: bool,
     /// Syslog facility.
     pub facility: Facility,
-    /// Facility for call detail records; not written without.
-    pub facility_cdr: Option<Facility>,
     /// Name in syslog.
     pub name: String,
     /// Prefix style.
@@ -166,8 +162,6 @@ pub struct LogSettings {
     pub split_lines: bool,
     /// Break lines longer than this many bytes; `None`: never.
     pub line_length_max: Option<usize>,
-    /// Put before and after sensitive values.
-    pub mark: (String, String),
 }
 
 /// When new calls are refused; `None`: no limit.

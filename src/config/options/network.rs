@@ -23,7 +23,8 @@ pub(super) const MEDIA: &[Opt] = &[
         "save-interface-ports",
         "Use only the first address of an interface that has a free port, which leaves ICE a single candidate.",
     )
-    .short('S'),
+    .short('S')
+    .later(),
     int("tos", "NUM", "IP TOS or traffic class of media; 184 is expedited forwarding.").short('T').default("0"),
     text("iptables-chain", "CHAIN", "Accept each media port in this iptables chain.").later(),
 ];

@@ -148,7 +148,8 @@ pub(super) const LOGGING: &[Opt] = &[
         "log-facility-cdr",
         FACILITIES,
         "Write a record of each ended call to this syslog facility.",
-    ),
+    )
+    .later(),
     choice(
         "log-facility-rtcp",
         FACILITIES,
@@ -179,10 +180,12 @@ pub(super) const LOGGING: &[Opt] = &[
         "log-mark-prefix",
         "TEXT",
         "Put before addresses, numbers and keys in the log.",
-    ),
+    )
+    .later(),
     text(
         "log-mark-suffix",
         "TEXT",
         "Put after addresses, numbers and keys in the log.",
-    ),
+    )
+    .later(),
 ];
