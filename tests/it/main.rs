@@ -1,5 +1,8 @@
 //! The one integration-test binary.
 
+mod daemon;
+mod daemon_control;
+mod daemon_media;
 mod differential;
 mod differential_bodies;
 mod differential_cases;
