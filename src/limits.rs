@@ -73,7 +73,7 @@ pub const JOBS_PER_TURN: usize = 256;
 /// Controllers whose requests are counted apart.
 pub const PROXIES: usize = 1024;
 
-/// Replies waiting to be written to one ng-TCP client; a client that does not read them gets nothing else done.
+/// Requests of one ng-TCP client that are in work or whose replies it has not read; nothing else of it gets done then.
 pub const TCP_REPLIES: usize = 64;
 
 /// Control shards.

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::serve::IncomingStream;
 use ng_protocol::envelope::Envelope;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 
+use super::bounded::Bounded;
 use super::cli;
 use super::reply::Replier;
 use super::request::handle_payload;
@@ -31,6 +34,7 @@ struct Server {
 
 /// Serves one listener for ever.
 pub async fn serve(listener: TcpListener, control: Arc<Control>) -> std::io::Result<()> {
+    let listener = Bounded::new(listener);
     let server = Server {
         control,
         room: Arc::new(Semaphore::new(limits::CONNECTIONS)),
@@ -45,8 +49,18 @@ pub async fn serve(listener: TcpListener, control: Arc<Control>) -> std::io::Res
         .fallback(async || (StatusCode::NOT_FOUND, "not found\n"))
         .layer(DefaultBodyLimit::max(limits::HTTP_BODY_BYTES))
         .with_state(server);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let service = router.into_make_service_with_connect_info::<Client>();
     axum::serve(listener, service).await
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+struct Client(SocketAddr);
+
+impl Connected<IncomingStream<'_, Bounded>> for Client {
+    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
+        Self(*stream.remote_addr())
+    }
 }
 
 fn text(kind: &'static str, body: impl Into<Vec<u8>>) -> TextReply {
@@ -84,7 +98,7 @@ async fn run_cli(server: &Server, line: &str) -> Response {
 
 async fn ng(
     State(server): State<Server>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    ConnectInfo(Client(client)): ConnectInfo<Client>,
     body: Bytes,
 ) -> Response {
     match Envelope::split(&body) {
@@ -95,7 +109,7 @@ async fn ng(
 
 async fn ng_plain(
     State(server): State<Server>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    ConnectInfo(Client(client)): ConnectInfo<Client>,
     body: Bytes,
 ) -> Response {
     run_ng(&server, client, b"", &body).await

@@ -28,8 +28,8 @@ pub struct Replier {
 #[derive(Debug)]
 enum Route {
     Udp(Box<UdpPeer>, Arc<Cookies>),
-    /// A connection that carries many requests. Full = its client does not read; the reply is lost like a datagram.
-    Stream(mpsc::Sender<Vec<u8>>),
+    /// A connection that carries many requests, with room kept for this one's reply.
+    Stream(mpsc::OwnedPermit<Vec<u8>>),
     /// One request, one reply, no cookie.
     Once(oneshot::Sender<Vec<u8>>),
 }
@@ -100,12 +100,12 @@ impl Replier {
         }
     }
 
-    /// For a request on a connection.
-    pub fn stream(replies: mpsc::Sender<Vec<u8>>, cookie: &[u8], payload: &[u8]) -> Self {
+    /// For a request on a connection; `room` is where its reply will be queued.
+    pub fn stream(room: mpsc::OwnedPermit<Vec<u8>>, cookie: &[u8], payload: &[u8]) -> Self {
         Self {
             cookie: cookie.into(),
             format: Format::of(payload),
-            route: Route::Stream(replies),
+            route: Route::Stream(room),
         }
     }
 
@@ -132,11 +132,7 @@ impl Replier {
                     waiter.send(&bytes);
                 }
             }
-            Route::Stream(replies) => {
-                if replies.try_send(bytes).is_err() {
-                    tracing::warn!("a client does not read its replies");
-                }
-            }
+            Route::Stream(room) => drop(room.send(bytes)),
             // A client that went away needs no reply.
             Route::Once(reply) => drop(reply.send(bytes)),
         }

@@ -45,7 +45,7 @@ async fn talk(stream: TcpStream, client: SocketAddr, control: Arc<Control>) {
     // Each reply is one small write that somebody waits for.
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
-    let (tx, rx) = mpsc::channel(limits::TCP_REPLIES + limits::NOTIFICATIONS);
+    let (tx, rx) = mpsc::channel(limits::TCP_REPLIES);
     let (notify, notified) = mpsc::channel(limits::NOTIFICATIONS);
     control.announcer.add_client(notify);
     let writer = tokio::spawn(write_out(write, rx, notified));
@@ -70,18 +70,14 @@ async fn read_in(
         };
         framer.handle_bytes(buffer.get(..len).unwrap_or_default());
         loop {
-            // Room for this message's reply first: who does not read gets nothing done.
-            if replies.capacity() <= limits::NOTIFICATIONS {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                if replies.is_closed() {
-                    return;
-                }
-                continue;
-            }
+            // Room for the reply first: who does not read gets nothing done.
+            let Ok(room) = replies.clone().reserve_owned().await else {
+                return;
+            };
             match framer.poll_message() {
                 Ok(Some(message)) => {
                     if let Some(Envelope { cookie, payload }) = Envelope::split(message) {
-                        let replier = Replier::stream(replies.clone(), cookie, payload);
+                        let replier = Replier::stream(room, cookie, payload);
                         handle_payload(control, payload, client, replier);
                     }
                 }
