@@ -16,7 +16,9 @@ impl Call {
         if args.discard_recording {
             self.end_recording(now, true);
         }
-        self.measure(now);
+        if self.measured_at == self.created() {
+            self.measure(now);
+        }
         let reply = if args.fast { Dict::new() } else { self.view(None) };
         let delay = match args.delay_s {
             Some(seconds) => Duration::from_secs(seconds.into()),

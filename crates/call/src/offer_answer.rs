@@ -330,8 +330,10 @@ impl Call {
             (sender.controlling, receiver.controlling) = (false, true);
         }
         receiver.transparent = settings.ice.handling == IceHandling::ForceRelay;
-        if is_new {
+        if role.is_offer() {
             receiver.kind = sender.kind.clone();
+        }
+        if is_new {
             receiver.direction = sender.direction.reversed();
             receiver.mid = sender.mid.clone();
         }
@@ -394,6 +396,7 @@ impl Call {
             Some(codecs) => deal.codecs = codecs,
             None => deal.rejected = true,
         }
+        receiver.told_extmaps = deal.extmaps.clone();
         if exchange.role.is_offer() {
             receiver.proposed = deal.codecs.clone();
             if !self.model.parties[exchange.to].spoken {
@@ -413,8 +416,11 @@ impl Call {
         deal: &Deal,
     ) -> Result<(), NgError> {
         if deal.rejected || receiver.foreign.is_some() {
-            sender.sockets.clear();
-            receiver.sockets.clear();
+            // An answer may be followed by another one that accepts, at the ports that the offer named.
+            if exchange.role.is_offer() {
+                sender.sockets.clear();
+                receiver.sockets.clear();
+            }
             return Ok(());
         }
         let addressing = &exchange.settings.addressing;

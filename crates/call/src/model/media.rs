@@ -55,7 +55,9 @@ pub(crate) struct Media {
     pub(crate) ptime: Option<u32>,
     /// Header extensions its party uses.
     pub(crate) extmaps: Vec<Extmap>,
-    /// Those of them that were kept from the other side.
+    /// Header extensions its party was told of last.
+    pub(crate) told_extmaps: Vec<Extmap>,
+    /// Those of its own that were kept from the other side.
     pub(crate) masked: Vec<Extmap>,
     /// Whether its party mixes one- and two-byte extensions; `None` as long as it has not shown.
     pub(crate) mixed: Option<bool>,
@@ -218,6 +220,7 @@ impl Media {
             label: None,
             ptime: None,
             extmaps: Vec::new(),
+            told_extmaps: Vec::new(),
             masked: Vec::new(),
             mixed: None,
             sockets: Vec::new(),

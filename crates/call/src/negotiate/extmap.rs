@@ -29,21 +29,26 @@ fn is_masked(extmap: &Extmap, rules: &ExtmapRules) -> bool {
     rules.mask_all || rules.mask.iter().any(|uri| **uri == *extmap.uri)
 }
 
-/// Ids of `source`'s extensions as `sink` knows them. `None`: nothing is to be changed, because the source has
-/// signalled no extension or because every one it has is known to the sink under the same id.
+/// What a party may use: what it said and was told. Before it has said anything, what it was told.
+fn agreed(media: &Media) -> impl Iterator<Item = &Extmap> {
+    let told = |e: &&Extmap| media.told_extmaps.iter().any(|t| t.uri == e.uri);
+    media.extmaps.iter().filter(told)
+}
+
+/// Ids of what `source` may use as `sink` knows them; everything else is removed. `None`: neither side knows of header
+/// extensions, and whatever is there passes.
 pub(crate) fn map(source: &Media, sink: &Media) -> Option<Arc<ExtMap>> {
-    if source.extmaps.is_empty() {
+    if source.extmaps.is_empty() && sink.extmaps.is_empty() {
         return None;
     }
     let id = |id: u16| u8::try_from(id).ok();
-    let masked = |e: &Extmap| source.masked.iter().any(|m| m.uri == e.uri);
     let target = |e: &Extmap| {
-        let known = sink.extmaps.iter().find(|s| s.uri == e.uri && !masked(e));
-        known.and_then(|s| id(s.id)).unwrap_or(0)
+        agreed(sink)
+            .find(|s| s.uri == e.uri)
+            .and_then(|s| id(s.id))
+            .unwrap_or(0)
     };
-    let ids = source
-        .extmaps
-        .iter()
+    let ids = agreed(source)
         .filter_map(|e| Some((id(e.id)?, target(e))))
         .collect();
     let two_byte = sink.mixed == Some(true) || sink.extmaps.iter().any(|e| e.id > 14);

@@ -40,7 +40,11 @@ impl Call {
     ) {
         let settings = exchange.settings;
         let (said, deal) = (line.said.as_ref(), &line.deal);
-        let port = if deal.rejected { 0 } else { media.rtp_port() };
+        let port = if deal.rejected || deal.silent {
+            0
+        } else {
+            media.rtp_port()
+        };
         let formats = if deal.rejected {
             media.formats_text.to_vec()
         } else {
@@ -124,7 +128,7 @@ impl Call {
             Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
         let held = line.said.as_ref().is_some_and(Said::null_address);
-        if line.deal.rejected || held && !exchange.settings.sdp.replace.zero_address {
+        if line.deal.rejected || line.deal.silent || held && !exchange.settings.sdp.replace.zero_address {
             return null;
         }
         if let Some(told) = exchange.settings.addressing.media_address {

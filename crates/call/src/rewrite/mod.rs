@@ -26,6 +26,8 @@ pub(crate) struct Deal {
     pub(crate) mux: bool,
     /// Port 0.
     pub(crate) rejected: bool,
+    /// Port 0 because the sender's body is silent about it; what is known of it is printed all the same.
+    pub(crate) silent: bool,
 }
 
 /// One `m=` section to print.
@@ -47,6 +49,7 @@ impl Line<'_> {
             extmaps: Vec::new(),
             mux: media.mux.active,
             rejected: rejected || media.sockets.is_empty() || media.foreign.is_some(),
+            silent: true,
         };
         Self {
             media: id,
