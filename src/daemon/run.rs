@@ -32,6 +32,9 @@ use crate::report::{log, sampler, xmlrpc};
 use crate::sys::epoll::{Epoll, Waker};
 use crate::sys::process::{self, Signals};
 
+/// Packet workers for each control shard.
+const WORKERS_PER_SHARD: usize = 4;
+
 /// How long the end may take before we leave all the same.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -127,7 +130,9 @@ struct Daemon {
 impl Daemon {
     fn start(config: Config, listening: Listening) -> Result<Self, StartError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let shards = (cores / 4).clamp(1, limits::SHARDS);
+        let count = config.num_threads.unwrap_or(cores).max(1);
+        // One shard carries more calls' signalling than four workers carry their media.
+        let shards = (count / WORKERS_PER_SHARD).clamp(1, limits::SHARDS);
         let pool = Arc::new(port_pool(&config));
         let recorder = start_recorder(&config)?;
         let recordings = recorder.as_ref().map_or(Recordings::off(), Recorder::recordings);
@@ -136,7 +141,6 @@ impl Daemon {
             .collect::<io::Result<_>>()?;
         let sinks: Vec<EventSink> = queues.iter().map(ShardQueues::sink).collect();
 
-        let count = config.num_threads.unwrap_or(cores).max(1);
         let mut workers = Vec::new();
         let mut ports = Vec::new();
         for index in 0..count {

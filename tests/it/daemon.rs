@@ -29,10 +29,16 @@ pub(crate) struct Peer {
 impl Daemon {
     /// Starts it with listeners on ports of the system's choice, and waits until it says that it has started.
     pub(crate) fn start(more: &[&str]) -> Self {
+        Self::with_workers(2, more)
+    }
+
+    /// The same with that many packet workers, and a control shard for each four of them.
+    pub(crate) fn with_workers(workers: usize, more: &[&str]) -> Self {
         let common = "--config-file=none -f -E -i 127.0.0.1 -n 127.0.0.1:0 --listen-tcp-ng=127.0.0.1:0 \
-                      -c 127.0.0.1:0 --listen-http=127.0.0.1:0 --num-threads=2";
+                      -c 127.0.0.1:0 --listen-http=127.0.0.1:0";
         let mut child = Command::new(OURS)
             .args(common.split_whitespace())
+            .arg(format!("--num-threads={workers}"))
             .args(more)
             .stderr(Stdio::piped())
             .spawn()

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::daemon::{Daemon, LIMIT, Peer, answer, ask, ask_bytes, delete, offer, set_up};
+use crate::daemon::{Daemon, LIMIT, Peer, answer, ask, ask_bytes, delete, media_of, offer, set_up};
 use crate::ng::{Request, Value};
 
 /// A retransmitted request is not executed again: the same bytes come back, and no second pair of ports is taken.
@@ -208,4 +208,89 @@ fn http_speaks_too() {
     assert!(post("/ng-plain", "{\"command\":\"ping\"}").ends_with("{\"result\":\"pong\"}"));
     assert!(post("/ng", "c d7:command4:pinge").ends_with("c d6:result4:ponge"));
     assert!(post("/cli", "list maxsessions").ends_with("rtpengine: -1\n"));
+}
+
+/// Several control shards and workers: every call is found, wherever it lives, and two calls become one.
+#[test]
+fn calls_live_on_many_shards() {
+    let daemon = Daemon::with_workers(12, &[]);
+    let client = daemon.client();
+    let parties: Vec<(Peer, Peer)> = (0..12)
+        .map(|n| (Peer::new(2 * n), Peer::new(2 * n + 1)))
+        .collect();
+    for (n, (a, b)) in parties.iter().enumerate() {
+        let (tag, other) = (format!("a{n}"), format!("b{n}"));
+        let call = format!("call{n}");
+        let offer = offer(&call, &a.sdp()).with("from-tag", &*tag);
+        ask(&client, &format!("o{n}"), &offer);
+        let answer = answer(&call, &b.sdp())
+            .with("from-tag", &*tag)
+            .with("to-tag", &*other);
+        ask(&client, &format!("a{n}"), &answer);
+    }
+    assert!(daemon.cli("list numsessions").contains("total: 12\n"));
+    let list = ask(&client, "l", &Request::new("list"));
+    assert_eq!(list.get("calls").expect("calls").items().len(), 12);
+    // Each call with its neighbour: some pairs share a shard, some do not.
+    for n in (0..12).step_by(2) {
+        let connect = Request::new("connect")
+            .with("call-id", &*format!("call{n}"))
+            .with("from-tag", &*format!("a{n}"))
+            .with("to-call-id", &*format!("call{}", n + 1))
+            .with("to-tag", &*format!("a{}", n + 1));
+        let reply = ask(&client, &format!("c{n}"), &connect);
+        assert_eq!(reply.text_of("result"), "ok", "{reply:?}");
+    }
+    assert!(daemon.cli("list numsessions").contains("total: 6\n"));
+    let ports = daemon.ports_used();
+    assert_eq!(ports, 48, "both calls keep their ports");
+    // Under either name it is the same call.
+    for n in 0..12 {
+        let query = Request::new("query").with("call-id", &*format!("call{n}"));
+        let reply = ask(&client, &format!("q{n}"), &query);
+        let tags = reply.get("tags").unwrap_or_else(|| panic!("{reply:?}"));
+        assert!(tags.get(&format!("a{n}")).is_some(), "{tags:?}");
+    }
+    assert_eq!(daemon.cli("terminate all"), "All calls terminated by operator.\n");
+    assert!(daemon.cli("list numsessions").contains("total: 0\n"));
+    crate::lab::wait_for("the ports to be free", LIMIT, || daemon.ports_used() == 0);
+    assert_eq!(daemon.end().code(), Some(0));
+}
+
+/// Two calls that live on different workers: after `connect` media flows between them.
+#[test]
+fn connected_calls_hear_each_other() {
+    let daemon = Daemon::with_workers(3, &[]);
+    let client = daemon.client();
+    let mut parties: Vec<(Peer, Peer)> = (0..2).map(|n| (Peer::new(2 * n), Peer::new(2 * n + 1))).collect();
+    let mut ends = Vec::new();
+    for (n, (a, b)) in parties.iter().enumerate() {
+        let (tag, other, call) = (format!("a{n}"), format!("b{n}"), format!("call{n}"));
+        let offered = ask(
+            &client,
+            &format!("o{n}"),
+            &offer(&call, &a.sdp()).with("from-tag", &*tag),
+        );
+        let answer = answer(&call, &b.sdp())
+            .with("from-tag", &*tag)
+            .with("to-tag", &*other);
+        let answered = ask(&client, &format!("a{n}"), &answer);
+        ends.push((media_of(&answered), media_of(&offered)));
+    }
+    for ((a, b), (a_to, b_to)) in parties.iter_mut().zip(&ends) {
+        assert_eq!(a.send(*a_to), b.receive());
+        assert_eq!(b.send(*b_to), a.receive());
+    }
+    let connect = Request::new("connect")
+        .with("call-id", "call0")
+        .with("from-tag", "a0");
+    let connect = connect.with("to-call-id", "call1").with("to-tag", "a1");
+    assert_eq!(ask(&client, "c", &connect).text_of("result"), "ok");
+    let [(first, _), (second, _)] = &mut parties[..] else {
+        panic!("two")
+    };
+    for _ in 0..5 {
+        assert_eq!(first.send(ends[0].0), second.receive());
+        assert_eq!(second.send(ends[1].0), first.receive());
+    }
 }
