@@ -69,6 +69,18 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The call it belongs to.
+    pub const fn call(&self) -> CallKey {
+        match self {
+            Self::Learned { call, .. }
+            | Self::Punted { call, .. }
+            | Self::Reception { call, .. }
+            | Self::Loop { call, .. } => *call,
+        }
+    }
+}
+
 /// Kinds of packets that the packet side hands up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PuntKind {
