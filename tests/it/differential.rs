@@ -265,11 +265,14 @@ fn replies_are_those_of_debians_rtpengine() {
 #[test]
 fn every_known_difference_is_documented() {
     let document = include_str!("../../docs/compatibility.md");
-    for known in KNOWN {
+    let names = KNOWN
+        .iter()
+        .map(|known| known.name)
+        .chain(RULES.iter().map(|rule| rule.name));
+    for name in names {
         assert!(
-            document.contains(known.name),
-            "docs/compatibility.md lacks {:?}",
-            known.name
+            document.contains(&format!("| {name} |")),
+            "docs/compatibility.md lacks {name:?}"
         );
     }
 }

@@ -1,4 +1,9 @@
 //! The one integration-test binary.
+//!
+//! Whatever needs hosts of its own gets them from [`lab`], as network namespaces: run it as root. `peers_*` and
+//! `differential` need what Debian 12 has: kamailio, sip-tester, rtpengine-daemon, tshark, nftables. What is missing is
+//! said, and fails where `CI=true`. `PATCHBAY_IT_RELAY=/usr/bin/rtpengine` drives another relay, to try the tests
+//! themselves; `PATCHBAY_IT_SEED` repeats a random test.
 
 mod daemon;
 mod daemon_control;

@@ -184,7 +184,8 @@ fn parties_of_an_ended_call_do_not_reach_the_next_one() {
     // Right after the end of a call its ports may be in quarantine.
     let mut reply = None;
     wait_for("the ports to be free again", Duration::from_secs(10), || {
-        (old.alice.send(), old.bob.send());
+        old.alice.send();
+        old.bob.send();
         let now = net.relay.ng.ask(&request);
         let ok = now.text_of("result") == "ok";
         reply = Some(now);
@@ -198,16 +199,20 @@ fn parties_of_an_ended_call_do_not_reach_the_next_one() {
     );
     let mut alice = Party::new(&net.world, &format!("{ALICE}:4100"), 0xa11ce111);
     let mut bob = Party::new(&net.world, &format!("{BOB}:5100"), 0xb0b00111);
-    (alice.call(for_alice), bob.call(for_bob));
+    alice.call(for_alice);
+    bob.call(for_bob);
     for _ in 0..25 {
-        (old.alice.send(), old.bob.send());
+        old.alice.send();
+        old.bob.send();
     }
     wait_for(
         "the new parties to hear each other",
         Duration::from_secs(10),
         || {
-            (old.alice.send(), old.bob.send());
-            (alice.send(), bob.send());
+            old.alice.send();
+            old.bob.send();
+            alice.send();
+            bob.send();
             alice.count(bob.ssrc) > 0 && bob.count(alice.ssrc) > 0
         },
     );
@@ -216,10 +221,12 @@ fn parties_of_an_ended_call_do_not_reach_the_next_one() {
     }
     let mut sent = Vec::new();
     for _ in 0..100 {
-        (old.alice.send(), old.bob.send());
+        old.alice.send();
+        old.bob.send();
         sent.push((alice.send(), bob.send()));
         pace();
-        (alice.listen(), bob.listen());
+        alice.listen();
+        bob.listen();
     }
     meet(&mut alice, &mut bob);
     let lost = sent

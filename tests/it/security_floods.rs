@@ -38,7 +38,8 @@ fn rounds(calls: &mut [Call], count: u32) -> usize {
             sent.push((call.alice.send(), call.bob.send()));
         }
         for call in calls.iter_mut() {
-            (call.alice.listen(), call.bob.listen());
+            call.alice.listen();
+            call.bob.listen();
         }
         std::thread::sleep(
             (start + round * Duration::from_millis(20)).saturating_duration_since(Instant::now()),
@@ -92,7 +93,8 @@ fn a_flood_leaves_every_flow_alive() {
     eprintln!("flood: {} packets/s", sent / 2);
     std::thread::sleep(Duration::from_secs(1));
     for call in &mut calls {
-        (call.alice.forget(), call.bob.forget());
+        call.alice.forget();
+        call.bob.forget();
     }
     assert_eq!(rounds(&mut calls, 50), 0, "packets lost a second after the flood");
 }
@@ -105,7 +107,8 @@ fn random_datagrams_reach_nobody() {
     };
     let mut calls = calls(&net, 10);
     for call in &mut calls {
-        (call.alice.forget(), call.bob.forget());
+        call.alice.forget();
+        call.bob.forget();
     }
     let seed = seed();
     let mut rng = SmallRng::seed_from_u64(seed);
@@ -118,7 +121,8 @@ fn random_datagrams_reach_nobody() {
     while start.elapsed() < length {
         // The parties go on as parties do, one packet each 20 ms; 400 random ones come in that time.
         for call in &mut calls {
-            (call.alice.send(), call.bob.send());
+            call.alice.send();
+            call.bob.send();
         }
         // A machine that can't keep up sends fewer, lest the parties fall silent.
         let due = (start.elapsed().as_millis() as u32 * 20)
@@ -138,7 +142,8 @@ fn random_datagrams_reach_nobody() {
             sent += 1;
         }
         for call in &mut calls {
-            (call.alice.listen(), call.bob.listen());
+            call.alice.listen();
+            call.bob.listen();
         }
         std::thread::sleep(Duration::from_millis(20));
     }

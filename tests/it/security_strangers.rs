@@ -113,7 +113,9 @@ impl Mallory {
 /// Both parties talk while the attacker sends; all they say arrives, none of what the attacker says.
 fn talk_under_attack(call: &mut Call, mallory: &mut Mallory, rtcp: &Rtcp) {
     let Call { alice, bob, .. } = call;
-    (alice.forget(), bob.forget(), mallory.got());
+    alice.forget();
+    bob.forget();
+    mallory.got();
     let mut sent = Vec::new();
     for round in 0..ROUNDS {
         sent.push((call.alice.send(), call.bob.send()));
@@ -202,7 +204,8 @@ fn strict_source_shuts_out_who_sees_the_call() {
     let (mut call, mut mallory, rtcp) = settled(&net, "strict", &["strict-source"]);
     mallory.sees = true;
     talk_under_attack(&mut call, &mut mallory, &rtcp);
-    (call.alice.forget(), call.bob.forget());
+    call.alice.forget();
+    call.bob.forget();
     let ahead = call.alice.send() + 10;
     for sequence in ahead..ahead + 50 {
         mallory.send(&packet(call.alice.ssrc, sequence), call.for_alice);
@@ -214,5 +217,25 @@ fn strict_source_shuts_out_who_sees_the_call() {
         .filter(|seq| call.bob.has(call.alice.ssrc, *seq) || call.alice.has(call.bob.ssrc, *seq))
         .count();
     assert_eq!(forged, 0, "forged packets that passed");
+    assert_eq!(mallory.got(), 0, "packets of the call that went to the stranger");
+}
+
+/// Many phones never send RTCP. Their RTCP ports have no settled source then, and are no door to a stranger either.
+#[test]
+fn a_stranger_gets_no_rtcp_into_a_call_without_any() {
+    let Some(net) = OpenNet::new("no-rtcp", &[]) else {
+        return;
+    };
+    let mut call = net.call("no-rtcp", (ALICE_PORT, BOB_PORT), &[]);
+    let (mut mallory, rtcp) = (Mallory::new(&net), Rtcp::new(&net));
+    meet(&mut call.alice, &mut call.bob);
+    for round in 0..ROUNDS {
+        call.alice.send();
+        call.bob.send();
+        mallory.attack(&call, round);
+        pace();
+    }
+    meet(&mut call.alice, &mut call.bob);
+    rtcp.assert_no_bye();
     assert_eq!(mallory.got(), 0, "packets of the call that went to the stranger");
 }
