@@ -109,7 +109,7 @@ impl Shard {
             }
             Command::Delete(args) => self.delete(args),
             Command::Query(args) => {
-                let key = self.existing(&args.call_id, NgError::UnknownCallID)?;
+                let key = self.existing(&args.call_id, NgError::UnknownCallId)?;
                 self.with_env(key, |call, _, _| call.query(args)).map(ok_with)
             }
             Command::Connect(args) => self.connect(args),
@@ -189,7 +189,7 @@ impl Shard {
     }
 
     fn recorded(&self, args: &RecordingArgs) -> Result<CallKey, NgError> {
-        self.existing(&args.call_id, NgError::UnknownCallID)
+        self.existing(&args.call_id, NgError::UnknownCallId)
     }
 
     fn existing(&self, name: &CallId, error: NgError) -> Result<CallKey, NgError> {
