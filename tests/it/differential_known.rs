@@ -209,12 +209,6 @@ pub(crate) const KNOWN: &[Known] = &[
         lines: &["-a=rtpmap:8 PCMA/8000", "-a=sendrecv"],
     },
     Known {
-        name: "error text of query",
-        reason: "26.3 spells it this way for all but answer",
-        at: &[("refusals", 8), ("delete by branch and by tags", 6)],
-        lines: &["-error-reason: Unknown call-id", "+error-reason: Unknown call-ID"],
-    },
-    Known {
         name: "metadata in query",
         reason: "a key that came after 10.5",
         at: &[("labels and metadata", 2)],
