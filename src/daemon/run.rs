@@ -1,6 +1,5 @@
 //! From a checked configuration to a running daemon, and to its end.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,28 +7,25 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Sender, bounded};
-use ng_protocol::Templates;
-use plan::Event;
+use crossbeam::channel::Sender;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use relay::Relay;
 use thiserror::Error;
 
 use super::listen::Listening;
+use super::parts::{
+    ShardQueues, port_pool, start_recorder, start_sampler, start_shards, start_worker, start_xmlrpc,
+    templates,
+};
 use super::service::{PidFile, notify};
-use crate::config::{Config, TimeoutNotice};
+use crate::config::Config;
 use crate::control::udp::Front;
-use crate::datapath::io_epoll::EpollIo;
-use crate::datapath::ports::{PortPool, PortRange};
-use crate::datapath::worker::{EventSink, Worker, WorkerCommand, WorkerCounters};
-use crate::driver::{Driver, WorkerPort};
+use crate::datapath::worker::{EventSink, WorkerCommand};
 use crate::limits;
 use crate::record::{Recorder, Recordings};
-use crate::registry::{Admission, Control, ControlParts, Job, Shard, ShardParts, ShardPort};
-use crate::report::announce::{Announcer, TimedOut};
-use crate::report::{log, sampler, xmlrpc};
-use crate::sys::epoll::{Epoll, Waker};
+use crate::registry::{Admission, Control, ControlParts, Job, Shard};
+use crate::report::announce::Announcer;
+use crate::report::log;
 use crate::sys::process::{self, Signals};
 
 /// Packet workers for each control shard.
@@ -195,173 +191,4 @@ impl Daemon {
         drop(self.recorder);
         tracing::info!("ended");
     }
-}
-
-/// The queues of one shard, both ends.
-struct ShardQueues {
-    jobs: (Sender<Job>, Receiver<Job>),
-    events: (Sender<Event>, Receiver<Event>),
-    waker: Waker,
-}
-
-impl ShardQueues {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            jobs: bounded(limits::SHARD_JOBS),
-            events: bounded(limits::SHARD_EVENTS),
-            waker: Waker::new()?,
-        })
-    }
-
-    fn sink(&self) -> EventSink {
-        EventSink {
-            events: self.events.0.clone(),
-            waker: self.waker.clone(),
-        }
-    }
-
-    fn port(&self) -> ShardPort {
-        ShardPort {
-            jobs: self.jobs.0.clone(),
-            waker: self.waker.clone(),
-        }
-    }
-}
-
-fn port_pool(config: &Config) -> PortPool {
-    let ranges: Vec<PortRange> = config
-        .call
-        .interfaces
-        .addresses()
-        .map(|(_, address)| PortRange {
-            ip: address.ip,
-            ports: address.ports.min..=address.ports.max,
-            exclude: address.excluded.clone(),
-        })
-        .collect();
-    PortPool::new(&ranges, StdRng::from_os_rng().random())
-}
-
-fn templates(texts: &BTreeMap<String, String>) -> Templates {
-    let mut templates = Templates::default();
-    for (name, text) in texts {
-        for warning in templates.insert(name, text) {
-            tracing::warn!("template '{name}': {warning}");
-        }
-    }
-    templates
-}
-
-fn start_recorder(config: &Config) -> Result<Option<Recorder>, StartError> {
-    let Some(dir) = &config.call.recording.dir else {
-        return Ok(None);
-    };
-    let dir = PathBuf::from(dir);
-    match Recorder::start(&dir, config.record_format) {
-        Ok(recorder) => Ok(Some(recorder)),
-        Err(error) => Err(StartError::Record { dir, error }),
-    }
-}
-
-fn start_xmlrpc(notice: Option<TimeoutNotice>) -> io::Result<Option<Sender<TimedOut>>> {
-    notice.map(xmlrpc::start).transpose()
-}
-
-fn start_worker(
-    index: usize,
-    shards: Vec<EventSink>,
-    pool: &PortPool,
-    taps: Recordings,
-) -> io::Result<(WorkerPort, JoinHandle<()>)> {
-    let (tx, commands) = bounded(limits::WORKER_COMMANDS);
-    let waker = Waker::new()?;
-    let counters = Arc::new(WorkerCounters::default());
-    let worker = Worker {
-        io: EpollIo::new(waker.clone())?,
-        relay: Relay::new(relay::Config {
-            seed: StdRng::from_os_rng().random(),
-        }),
-        commands,
-        waker: waker.clone(),
-        shards,
-        closed: pool.closed(),
-        taps,
-        counters: Arc::clone(&counters),
-    };
-    let thread = std::thread::Builder::new()
-        .name(format!("media-{index}"))
-        .spawn(move || worker.run())?;
-    Ok((
-        WorkerPort {
-            commands: tx,
-            waker,
-            counters,
-        },
-        thread,
-    ))
-}
-
-/// Starts the shards, and the reader of datagrams: the only shard itself, or a thread of its own if there are several.
-fn start_shards(
-    control: &Arc<Control>,
-    queues: Vec<ShardQueues>,
-    recordings: &Recordings,
-    front: Front,
-) -> io::Result<Vec<JoinHandle<()>>> {
-    let single = queues.len() == 1;
-    let mut front = Some(front);
-    let mut threads = Vec::new();
-    for (index, queues) in queues.into_iter().enumerate() {
-        let shard = Shard::new(ShardParts {
-            index,
-            control: Arc::clone(control),
-            jobs: queues.jobs.1,
-            events: queues.events.1,
-            waker: queues.waker,
-            driver: Driver::new(Arc::clone(&control.workers), Arc::clone(&control.pool)),
-            recordings: recordings.clone(),
-            front: front.take_if(|_| single),
-        });
-        let run = move || {
-            if let Err(error) = shard.run() {
-                tracing::error!(%error, "a control shard ended");
-            }
-        };
-        threads.push(
-            std::thread::Builder::new()
-                .name(format!("control-{index}"))
-                .spawn(run)?,
-        );
-    }
-    if let Some(front) = front {
-        let control = Arc::clone(control);
-        // Ends with the process: it holds nothing that would have to be completed.
-        std::thread::Builder::new()
-            .name("ng-udp".into())
-            .spawn(move || read_datagrams(front, &control))?;
-    }
-    Ok(threads)
-}
-
-fn read_datagrams(mut front: Front, control: &Control) {
-    let ready = Epoll::new(limits::EPOLL_EVENTS).and_then(|epoll| front.watch(&epoll).map(|()| epoll));
-    let result = ready.and_then(|mut epoll| {
-        loop {
-            epoll.wait(None)?;
-            (0..epoll.ready()).for_each(|index| front.read(epoll.token(index), control));
-        }
-    });
-    let Err::<(), io::Error>(error) = result else {
-        return;
-    };
-    tracing::error!(%error, "reading ng datagrams ended");
-}
-
-fn start_sampler(control: &Arc<Control>) -> io::Result<Sender<()>> {
-    let (stop, stopped) = bounded(1);
-    let control = Arc::clone(control);
-    std::thread::Builder::new()
-        .name("sampler".into())
-        .spawn(move || sampler::run(&control, &stopped))?;
-    Ok(stop)
 }

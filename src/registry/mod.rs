@@ -8,6 +8,7 @@ mod commands;
 mod control;
 mod gather;
 mod job;
+mod moving;
 mod shard;
 mod table;
 

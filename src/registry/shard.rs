@@ -12,7 +12,6 @@ use crossbeam::channel::Receiver;
 use ng_protocol::CallId;
 use plan::{CallKey, Event, Time};
 
-use super::job::Moved;
 use super::table::{Entry, Place, Table};
 use super::{CommandJob, Control, Job};
 use crate::clock;
@@ -49,7 +48,7 @@ pub struct ShardParts {
 
 /// One control shard.
 pub struct Shard {
-    parts: ShardParts,
+    pub(super) parts: ShardParts,
     pub(super) env: ShardEnv,
     pub(super) table: Table,
     settings: Arc<Config>,
@@ -293,62 +292,6 @@ impl Shard {
             callback: entry.callback.unwrap_or(entry.client.ip()),
         };
         self.parts.control.announcer.timed_out(ended, cookie);
-    }
-
-    /// Names that lead here from other shards lead nowhere now.
-    fn forget_elsewhere(&self, entry: &Entry) {
-        let control = &self.parts.control;
-        for name in entry.names.iter().skip(1) {
-            let shard = control.shard_for(Some(name));
-            if shard != self.parts.index && control.post(shard, Job::Forget(name.clone())).is_err() {
-                tracing::error!(call = %name, "a name of the call could not be taken back");
-            }
-        }
-    }
-
-    /// Another shard needs a call of ours.
-    fn release(&mut self, name: CallId, job: Box<CommandJob>) {
-        let control = Arc::clone(&self.parts.control);
-        let home = control.shard_for(job.request.command.call_id());
-        let key = match self.table.find(&name) {
-            Some(Place::Here(key)) => Some(key),
-            // It was merged already, over there.
-            Some(Place::Shard(shard)) if shard != home => {
-                if let Err(Job::Release(_, job)) = control.post(shard, Job::Release(name, job)) {
-                    job.replier
-                        .send(&ng_protocol::reply::error(&ng_protocol::NgError::Internal));
-                }
-                return;
-            }
-            _ => None,
-        };
-        let moved = key.and_then(|key| self.table.remove(key)).map(|entry| {
-            for name in &entry.names {
-                self.table.moved_away(name.clone(), home);
-            }
-            Box::new(Moved {
-                call: entry.call,
-                names: entry.names,
-            })
-        });
-        if let Err(Job::Adopt(moved, job)) = control.post(home, Job::Adopt(moved, job)) {
-            if let Some(moved) = moved {
-                self.table.insert(moved.call, moved.names, job.client);
-            }
-            job.replier
-                .send(&ng_protocol::reply::error(&ng_protocol::NgError::Internal));
-        }
-    }
-
-    /// The call that we asked another shard for has come.
-    fn adopt(&mut self, moved: Option<Box<Moved>>, job: CommandJob) {
-        let Some(moved) = moved else {
-            return job
-                .replier
-                .send(&ng_protocol::reply::error(&ng_protocol::NgError::UnknownCallId));
-        };
-        self.table.insert(moved.call, moved.names, job.client);
-        self.execute(job);
     }
 
     pub(super) fn driver(&mut self) -> &mut Driver {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use call::EndReason;
 
 use crate::registry::Control;
+use crate::report::stats::{CallSums, Statistics};
 
 /// Which block a row stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,141 +144,154 @@ fn current(control: &Control) -> Vec<Row> {
 fn total(control: &Control) -> Vec<Row> {
     let statistics = &control.statistics;
     let (packets, bytes, errors) = relayed(control);
-    let sums = statistics.sums();
-    let ended = |reason| Number::Int(statistics.ended(reason));
-    let row = |label, key, metric, value| Row {
+    let uptime = Number::Int(statistics.uptime().as_secs());
+    let mut rows = vec![Row {
+        unit: " seconds",
+        ..total_row(
+            "Uptime of rtpengine",
+            "uptime",
+            Some(("uptime_seconds", "", "gauge")),
+            uptime,
+        )
+    }];
+    rows.extend(ended_rows(statistics));
+    rows.extend(relay_rows(packets, errors, bytes));
+    rows.extend(sum_rows(&statistics.sums()));
+    rows
+}
+
+const fn total_row(label: &'static str, key: &'static str, metric: Option<Metric>, value: Number) -> Row {
+    Row {
         section: Section::Total,
         label,
         unit: "",
         key,
         metric,
         value,
-    };
-    let counter = |name, label| Some((name, label, "counter"));
-    let closed = |label| counter("closed_sessions_total", label);
-    let (int, float) = (Number::Int, Number::Float);
+    }
+}
+
+/// How calls ended, or did not begin.
+fn ended_rows(statistics: &Statistics) -> Vec<Row> {
+    let managed = Number::Int(statistics.sums().calls);
+    let rejected = Number::Int(statistics.rejected());
+    let closed = |label| Some(("closed_sessions_total", label, "counter"));
     let mut rows = vec![
-        row(
-            "Uptime of rtpengine",
-            "uptime",
-            Some(("uptime_seconds", "", "gauge")),
-            int(statistics.uptime().as_secs()),
-        ),
-        row(
+        total_row(
             "Total managed sessions",
             "managedsessions",
-            counter("sessions_total", ""),
-            int(sums.calls),
+            Some(("sessions_total", "", "counter")),
+            managed,
         ),
-        row(
+        total_row(
             "Total rejected sessions",
             "rejectedsessions",
             closed("reason=\"rejected\""),
-            int(statistics.rejected()),
-        ),
-        row(
-            "Total timed-out sessions via TIMEOUT",
-            "timeoutsessions",
-            closed("reason=\"timeout\""),
-            ended(EndReason::Timeout),
-        ),
-        row(
-            "Total timed-out sessions via SILENT_TIMEOUT",
-            "silenttimeoutsessions",
-            closed("reason=\"silent_timeout\""),
-            ended(EndReason::SilentTimeout),
-        ),
-        row(
-            "Total timed-out sessions via FINAL_TIMEOUT",
-            "finaltimeoutsessions",
-            closed("reason=\"final_timeout\""),
-            ended(EndReason::FinalTimeout),
-        ),
-        row(
-            "Total timed-out sessions via OFFER_TIMEOUT",
-            "offertimeoutsessions",
-            closed("reason=\"offer_timeout\""),
-            ended(EndReason::OfferTimeout),
-        ),
-        row(
-            "Total regular terminated sessions",
-            "regularterminatedsessions",
-            closed("reason=\"terminated\""),
-            ended(EndReason::Deleted),
-        ),
-        row(
-            "Total forced terminated sessions",
-            "forcedterminatedsessions",
-            closed("reason=\"force_terminated\""),
-            ended(EndReason::Forced),
+            rejected,
         ),
     ];
-    rows.extend(relay_rows(packets, errors, bytes));
-    rows.extend([
-        row(
-            "Total number of streams with no relayed packets",
-            "zerowaystreams",
-            counter("zero_packet_streams_total", ""),
-            int(sums.zero_packet),
+    let by_reason = [
+        (
+            EndReason::Timeout,
+            "Total timed-out sessions via TIMEOUT",
+            "timeoutsessions",
+            "reason=\"timeout\"",
         ),
-        row(
-            "Total number of 1-way streams",
-            "onewaystreams",
-            counter("one_way_sessions_total", ""),
-            int(sums.one_way),
+        (
+            EndReason::SilentTimeout,
+            "Total timed-out sessions via SILENT_TIMEOUT",
+            "silenttimeoutsessions",
+            "reason=\"silent_timeout\"",
         ),
-        Row {
-            unit: " seconds",
-            ..row(
-                "Average call duration",
-                "avgcallduration",
-                Some(("call_duration_avg", "", "gauge")),
-                float(sums.average()),
-            )
-        },
-        Row {
-            unit: " seconds",
-            ..row(
-                "Total calls duration",
-                "totalcallsduration",
-                counter("call_duration_total", ""),
-                float(sums.seconds),
-            )
-        },
-        Row {
-            unit: " seconds squared",
-            ..row(
-                "Total calls duration squared",
-                "totalcallsduration2",
-                counter("call_duration2_total", ""),
-                float(sums.seconds_squared),
-            )
-        },
-        Row {
-            unit: " seconds",
-            ..row(
-                "Total calls duration standard deviation",
-                "totalcallsduration_stddev",
-                None,
-                float(sums.deviation()),
-            )
-        },
-    ]);
-    if let Some(uptime) = rows.first_mut() {
-        uptime.unit = " seconds";
-    }
+        (
+            EndReason::FinalTimeout,
+            "Total timed-out sessions via FINAL_TIMEOUT",
+            "finaltimeoutsessions",
+            "reason=\"final_timeout\"",
+        ),
+        (
+            EndReason::OfferTimeout,
+            "Total timed-out sessions via OFFER_TIMEOUT",
+            "offertimeoutsessions",
+            "reason=\"offer_timeout\"",
+        ),
+        (
+            EndReason::Deleted,
+            "Total regular terminated sessions",
+            "regularterminatedsessions",
+            "reason=\"terminated\"",
+        ),
+        (
+            EndReason::Forced,
+            "Total forced terminated sessions",
+            "forcedterminatedsessions",
+            "reason=\"force_terminated\"",
+        ),
+    ];
+    rows.extend(by_reason.map(|(reason, text, key, label)| {
+        total_row(text, key, closed(label), Number::Int(statistics.ended(reason)))
+    }));
     rows
 }
 
-fn relay_rows(packets: u64, errors: u64, bytes: u64) -> Vec<Row> {
-    let row = |label, key, metric, n| Row {
-        section: Section::Total,
-        label,
-        unit: "",
-        key,
-        metric,
-        value: Number::Int(n),
+/// Sums over calls that are over.
+fn sum_rows(sums: &CallSums) -> Vec<Row> {
+    let count = |label, key, metric, n| total_row(label, key, Some((metric, "", "counter")), Number::Int(n));
+    let time = |label, unit, key, metric, x| Row {
+        unit,
+        ..total_row(label, key, metric, Number::Float(x))
     };
+    let (gauge, counter) = (
+        |name| Some((name, "", "gauge")),
+        |name| Some((name, "", "counter")),
+    );
+    let seconds = " seconds";
+    vec![
+        count(
+            "Total number of streams with no relayed packets",
+            "zerowaystreams",
+            "zero_packet_streams_total",
+            sums.zero_packet,
+        ),
+        count(
+            "Total number of 1-way streams",
+            "onewaystreams",
+            "one_way_sessions_total",
+            sums.one_way,
+        ),
+        time(
+            "Average call duration",
+            seconds,
+            "avgcallduration",
+            gauge("call_duration_avg"),
+            sums.average(),
+        ),
+        time(
+            "Total calls duration",
+            seconds,
+            "totalcallsduration",
+            counter("call_duration_total"),
+            sums.seconds,
+        ),
+        time(
+            "Total calls duration squared",
+            " seconds squared",
+            "totalcallsduration2",
+            counter("call_duration2_total"),
+            sums.seconds_squared,
+        ),
+        time(
+            "Total calls duration standard deviation",
+            seconds,
+            "totalcallsduration_stddev",
+            None,
+            sums.deviation(),
+        ),
+    ]
+}
+
+fn relay_rows(packets: u64, errors: u64, bytes: u64) -> Vec<Row> {
+    let row = |label, key, metric, n| total_row(label, key, metric, Number::Int(n));
     let user = |name| Some((name, "type=\"userspace\"", "counter"));
     let kernel = |name| Some((name, "type=\"kernel\"", "counter"));
     vec![
