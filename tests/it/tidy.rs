@@ -243,7 +243,7 @@ fn only_the_compiler_makes_plans() {
     let sources = sources();
     let bound = sources
         .iter()
-        .filter(|s| !exempt.iter().any(|e| s.path.starts_with(e)));
+        .filter(|s| !exempt.iter().any(|e| s.path.starts_with(e)) && !s.path.contains("/benches/"));
     none(
         "makes a Plan outside call/compile.rs (invariant 3)",
         bound.flat_map(|source| {
@@ -298,7 +298,9 @@ fn files_stay_short() {
 fn lacks_safety(lines: &[&str], at: usize) -> bool {
     let code = without_comment(lines[at]);
     let mut words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
-    if !words.any(|w| w == concat!("un", "safe")) || code.trim_start().starts_with("#") {
+    // What such a function does inside stands in blocks of its own (`unsafe_op_in_unsafe_fn` is denied).
+    let declares = code.contains(concat!("un", "safe fn"));
+    if !words.any(|w| w == concat!("un", "safe")) || declares || code.trim_start().starts_with("#") {
         return false;
     }
     let says_why = |line: &str| line.contains("SAFETY:") || line.contains("# Safety");

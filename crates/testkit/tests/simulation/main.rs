@@ -2,13 +2,15 @@
 //! the real protocol, session and packet crates with nothing but sockets and clocks replaced.
 //!
 //! What must hold at every step is asserted where it happens: in [`pool`] (no port twice), [`node`] (plans before
-//! replies, one reply per cookie, every packet accounted for) and [`party`] (nobody hears another call, who should hear
+//! replies, one reply per cookie, every packet accounted for) and [`world`] (nobody hears another call, who should hear
 //! does). What must hold at the end is asserted here. A failure prints the seed.
 
+mod dialogue;
 mod messages;
 mod node;
 mod party;
 mod pool;
+mod script;
 mod world;
 
 use std::time::Duration;

@@ -1,19 +1,20 @@
 //! The world around the node: calls that come and go, a network in between, and the clock.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ng_protocol::{Dict, Value, envelope};
+use ng_protocol::envelope;
 use plan::Time;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use crate::messages::{self, Mode};
-use crate::node::{LOCAL, Node};
-use crate::party::{self, Party, Side};
+use crate::dialogue::{Dialogue, Pending, elsewhere};
+use crate::node::Node;
+use crate::party::{self, Side};
+use crate::script::{self, Step};
 
 /// Of each datagram of the control protocol, in percent.
 const LOST_PERCENT: u32 = 3;
@@ -22,8 +23,6 @@ const REPEATED_PERCENT: u32 = 3;
 const MEDIA_LOST_PERCENT: u32 = 1;
 /// Retransmissions of a request, a second apart; then the controller gives up.
 const TRIES: u32 = 6;
-/// How long learning of a peer takes, and a bit.
-const LEARNING: Duration = Duration::from_millis(3_300);
 /// After the last call has begun: the longest time-out of the node, and a bit.
 const AFTERMATH: Duration = Duration::from_secs(3_800);
 
@@ -33,54 +32,6 @@ pub(crate) struct Settings {
     pub(crate) span: Duration,
     /// About how many there are at a time.
     pub(crate) calls_alive: u32,
-}
-
-/// What a controller or a party does next in a call.
-#[derive(Clone, Debug)]
-enum Step {
-    Offer {
-        from: Side,
-        mode: Mode,
-        branch: Option<&'static str>,
-        video: bool,
-    },
-    Answer {
-        from: Side,
-        mode: Mode,
-        branch: Option<&'static str>,
-    },
-    Talk(Duration),
-    Query,
-    /// Something that makes no sense here; it must be answered, whatever the answer.
-    Nonsense(u8),
-    Delete {
-        branch: Option<&'static str>,
-        tagged: bool,
-        now: bool,
-    },
-}
-
-struct Dialogue {
-    id: String,
-    caller: Party,
-    callee: Party,
-    steps: VecDeque<Step>,
-    request: Option<Pending>,
-    version: u32,
-    /// Both sides agreed on media both ways, and nothing odd was sent: whoever sends is heard.
-    flowing: bool,
-    odd: bool,
-    signalled_at: Time,
-    /// What the callee's branches were told.
-    branches: Vec<(&'static str, SocketAddr)>,
-    ended: bool,
-}
-
-struct Pending {
-    cookie: u64,
-    bytes: Arc<[u8]>,
-    step: Step,
-    tries: u32,
 }
 
 enum Happening {
@@ -233,7 +184,7 @@ impl World {
             id: format!("call-{number}@example.com"),
             caller: party::party(number, Side::Caller, nat_a),
             callee: party::party(number, Side::Callee, nat_b),
-            steps: self.script(),
+            steps: script::script(&mut self.rng),
             request: None,
             version: 0,
             flowing: false,
@@ -252,106 +203,6 @@ impl World {
         let gap_ms = 2 * 100_000 / u64::from(self.settings.calls_alive);
         let delay = self.millis(0..gap_ms);
         self.after(delay, Happening::Begin);
-    }
-
-    fn script(&mut self) -> VecDeque<Step> {
-        use Side::{Callee, Caller};
-        let offer = |from, mode| Step::Offer {
-            from,
-            mode,
-            branch: None,
-            video: false,
-        };
-        let answer = |from, mode| Step::Answer {
-            from,
-            mode,
-            branch: None,
-        };
-        let talk = |world: &mut Self, secs: std::ops::Range<u64>| {
-            Step::Talk(world.millis(secs.start * 1000..secs.end * 1000))
-        };
-        let bye = Step::Delete {
-            branch: None,
-            tagged: self.percent(50),
-            now: self.percent(30),
-        };
-        let mut steps = VecDeque::new();
-        match self.rng.random_range(0..100) {
-            0..8 => {
-                steps.push_back(Step::Offer {
-                    from: Caller,
-                    mode: Mode::SendRecv,
-                    branch: Some("z1"),
-                    video: false,
-                });
-                steps.push_back(Step::Delete {
-                    branch: Some("z1"),
-                    tagged: true,
-                    now: true,
-                });
-            }
-            8..12 => {
-                steps.push_back(offer(Caller, Mode::SendRecv));
-                return steps;
-            }
-            12..17 => {
-                steps.extend([
-                    offer(Caller, Mode::SendRecv),
-                    answer(Callee, Mode::SendRecv),
-                    talk(self, 1..30),
-                ]);
-                return steps;
-            }
-            17..30 => {
-                for branch in ["z1", "z2", "z3"] {
-                    let mode = Mode::SendRecv;
-                    steps.push_back(Step::Offer {
-                        from: Caller,
-                        mode,
-                        branch: Some(branch),
-                        video: false,
-                    });
-                }
-                steps.push_back(Step::Answer {
-                    from: Callee,
-                    mode: Mode::SendRecv,
-                    branch: Some("z2"),
-                });
-                steps.push_back(talk(self, 20..120));
-            }
-            _ => {
-                let video = self.percent(15);
-                steps.push_back(Step::Offer {
-                    from: Caller,
-                    mode: Mode::SendRecv,
-                    branch: None,
-                    video,
-                });
-                if self.percent(30) {
-                    steps.push_back(answer(Callee, Mode::SendRecv));
-                    steps.push_back(talk(self, 1..10));
-                }
-                steps.push_back(answer(Callee, Mode::SendRecv));
-                steps.push_back(talk(self, 20..120));
-                while self.percent(35) {
-                    let from = if self.percent(50) { Caller } else { Callee };
-                    let hold = [Mode::SendOnly, Mode::Inactive, Mode::Null, Mode::SendRecv]
-                        [self.rng.random_range(0..4)];
-                    for mode in [hold, Mode::SendRecv] {
-                        steps.extend([offer(from, mode), answer(from.other(), mode), talk(self, 5..40)]);
-                    }
-                }
-            }
-        }
-        if self.percent(25) {
-            steps.push_back(Step::Query);
-        }
-        while self.percent(6) {
-            let at = self.rng.random_range(0..=steps.len());
-            steps.insert(at, Step::Nonsense(self.rng.random_range(0..8)));
-        }
-        steps.push_back(bye);
-        steps
     }
 
     fn next(&mut self, number: u32) {
@@ -495,144 +346,6 @@ impl World {
             }
         }
     }
-}
-
-impl Dialogue {
-    fn message(&mut self, step: &Step) -> Dict<'static> {
-        let id = self.id.clone();
-        let body = |dialogue: &mut Self, from: Side, mode, video: bool| {
-            dialogue.version += 1;
-            let addr = dialogue.sides(from).0.private;
-            messages::sdp(dialogue.version, addr, mode, video.then_some(addr.port() + 10))
-        };
-        match *step {
-            Step::Offer {
-                from,
-                mode,
-                branch,
-                video,
-            } => {
-                let body = body(self, from, mode, video);
-                let established = self.caller.target.is_some();
-                let (sender, receiver) = self.sides(from);
-                let to = established.then_some(receiver.tag.as_str());
-                messages::exchange("offer", &id, &sender.tag, to, branch, body)
-            }
-            Step::Answer { from, mode, branch } => {
-                let mode = match mode {
-                    Mode::SendOnly | Mode::Null => Mode::SendRecv,
-                    mode => mode,
-                };
-                let body = body(self, from, mode, false);
-                let (sender, receiver) = self.sides(from);
-                messages::exchange("answer", &id, &receiver.tag, Some(&sender.tag), branch, body)
-            }
-            Step::Query => messages::message("query", &id),
-            Step::Delete { branch, tagged, now } => messages::message("delete", &id)
-                .with_some("from-tag", tagged.then(|| self.caller.tag.clone()))
-                .with_some("via-branch", branch)
-                .with_some("delete-delay", now.then_some(0)),
-            Step::Nonsense(which) => self.nonsense(which),
-            Step::Talk(_) => unreachable!("talking sends nothing"),
-        }
-    }
-
-    /// Requests that no sane controller sends here.
-    fn nonsense(&mut self, which: u8) -> Dict<'static> {
-        let id = self.id.clone();
-        let body = messages::sdp(99, elsewhere(), Mode::SendRecv, Some(9));
-        let (a, b) = (self.caller.tag.clone(), self.callee.tag.clone());
-        match which {
-            0 => messages::exchange("answer", &id, &b, Some(&a), None, body),
-            1 => messages::exchange("answer", &id, "nobody", Some("noone"), Some("zz"), body),
-            2 => messages::exchange("offer", &id, "stranger", None, None, body),
-            3 => messages::exchange("offer", &id, &a, Some(&a), None, body),
-            4 => messages::message("query", &id).with("from-tag", "nobody"),
-            5 => messages::message("delete", &id).with("from-tag", "nobody"),
-            6 => messages::exchange(
-                "offer",
-                &id,
-                &a,
-                Some("newcomer"),
-                Some("z9"),
-                "v=0\r\nm=audio".to_owned(),
-            ),
-            _ => messages::exchange("answer", &id, &a, Some("third"), None, body),
-        }
-    }
-
-    fn sides(&mut self, side: Side) -> (&mut Party, &mut Party) {
-        match side {
-            Side::Caller => (&mut self.caller, &mut self.callee),
-            Side::Callee => (&mut self.callee, &mut self.caller),
-        }
-    }
-
-    fn handle_reply(&mut self, now: Time, step: &Step, dict: &Dict<'_>) {
-        let result = dict.get("result").and_then(Value::as_str);
-        let port = dict.get("sdp").and_then(Value::as_bytes).and_then(messages::port);
-        let local = |port| SocketAddr::new(LOCAL.parse().expect("address"), port);
-        match step {
-            Step::Offer { from, .. } | Step::Answer { from, .. } => {
-                if !self.odd {
-                    assert_eq!(result, Some("ok"), "{}: {step:?} failed: {dict:?}", self.id);
-                }
-                self.signalled_at = now;
-                let receiver = self.sides(*from).1;
-                if let Some(port) = port.filter(|p| *p != 0) {
-                    receiver.target = Some(local(port));
-                }
-                self.follow_branch(step);
-                let both = matches!(
-                    step,
-                    Step::Answer {
-                        mode: Mode::SendRecv,
-                        ..
-                    }
-                );
-                self.flowing = both && !self.odd;
-            }
-            Step::Delete { .. } => {
-                assert_eq!(result, Some("ok"), "{}: {dict:?}", self.id);
-                self.flowing = false;
-            }
-            Step::Query => assert!(result.is_some()),
-            Step::Nonsense(_) | Step::Talk(_) => {}
-        }
-    }
-
-    /// A branch of a forked call was told ports of its own; the one that answers uses those.
-    fn follow_branch(&mut self, step: &Step) {
-        match step {
-            Step::Offer {
-                branch: Some(branch), ..
-            } => self.branches.extend(self.callee.target.map(|t| (*branch, t))),
-            Step::Answer {
-                branch: Some(branch), ..
-            } => {
-                self.callee.target = self.branches.iter().find(|(b, _)| b == branch).map(|(_, t)| *t);
-            }
-            _ => {}
-        }
-    }
-
-    /// Whether what `side` sends now has to reach the other side: media flows by what was agreed, and a receiver behind
-    /// a NAT has sent something since it could be learned.
-    fn must_arrive(&mut self, now: Time, side: Side) -> bool {
-        let (flowing, learned_from) = (self.flowing, self.signalled_at + LEARNING);
-        let (sender, receiver) = self.sides(side);
-        let reachable = |p: &Party| p.public == p.private || p.heard_from.is_some_and(|at| at > learned_from);
-        flowing
-            && now > learned_from
-            && sender.target.is_some()
-            && receiver.target.is_some()
-            && reachable(receiver)
-    }
-}
-
-/// Where bodies that make no sense point to.
-fn elsewhere() -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, 99], 7_000))
 }
 
 fn controller(number: u32) -> SocketAddr {
