@@ -232,7 +232,7 @@ pub(crate) const KNOWN: &[Known] = &[
             "-result: ok",
             "-tags: …",
             "-totals: …",
-            "+error-reason: Unknown call-ID",
+            "+error-reason: Unknown call-id",
             "+result: error",
         ],
     },
