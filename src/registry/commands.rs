@@ -1,6 +1,5 @@
 //! What each ng command does to the calls of its shard.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use call::SdpReply;
@@ -9,6 +8,7 @@ use ng_protocol::{
 };
 use plan::CallKey;
 
+use super::inputs::guarded;
 use super::table::Place;
 use super::{CommandJob, Job, Shard, ask_all};
 use crate::clock;
@@ -23,11 +23,7 @@ impl Shard {
         let Some(job) = self.elsewhere(job) else { return };
         let started = Instant::now();
         let kind = job.request.command.kind();
-        // The one place on the control side where panics end: other calls must not notice.
-        let result = catch_unwind(AssertUnwindSafe(|| self.command(&job))).unwrap_or_else(|_| {
-            tracing::error!("command '{kind}' failed inside");
-            Err(NgError::Internal)
-        });
+        let result = guarded(kind.name(), || self.command(&job)).unwrap_or(Err(NgError::Internal));
         let dict = match &result {
             Ok(dict) => dict,
             Err(error) => &refusal(error, job.request.common.load_limit),

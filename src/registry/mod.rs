@@ -7,6 +7,7 @@ mod admission;
 mod commands;
 mod control;
 mod gather;
+mod inputs;
 mod job;
 mod moving;
 mod shard;

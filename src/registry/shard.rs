@@ -12,6 +12,7 @@ use crossbeam::channel::Receiver;
 use ng_protocol::CallId;
 use plan::{CallKey, Event, Time};
 
+use super::inputs::guarded;
 use super::table::{Entry, Place, Table};
 use super::{CommandJob, Control, Job};
 use crate::clock;
@@ -160,7 +161,7 @@ impl Shard {
             match self.parts.jobs.try_recv() {
                 Ok(Job::Command(job)) => self.execute(*job),
                 Ok(Job::Configure(settings)) => self.configure(&settings),
-                Ok(Job::Visit(visit)) => visit(self),
+                Ok(Job::Visit(visit)) => drop(guarded("a look at the calls", || visit(self))),
                 Ok(Job::Release(name, job)) => self.release(name, job),
                 Ok(Job::Adopt(moved, job)) => self.adopt(moved, *job),
                 Ok(Job::Forget(name)) => self.table.forget(&name),
@@ -176,33 +177,6 @@ impl Shard {
         for key in self.table.keys() {
             if let Some(entry) = self.table.get_mut(key) {
                 entry.call.configure(clock::now(), Arc::clone(settings));
-            }
-            self.drain(key);
-        }
-    }
-
-    fn handle_events(&mut self) {
-        let now = clock::now();
-        for _ in 0..limits::JOBS_PER_TURN {
-            let Ok(event) = self.parts.events.try_recv() else {
-                return;
-            };
-            let key = crate::datapath::worker::call_of(&event);
-            if let Some(entry) = self.table.get_mut(key) {
-                entry.call.handle_event(now, &event);
-                self.drain(key);
-            }
-        }
-    }
-
-    fn handle_timeouts(&mut self) {
-        let now = clock::now();
-        for _ in 0..limits::JOBS_PER_TURN {
-            let Some(key) = self.table.pop_due(now) else {
-                return;
-            };
-            if let Some(entry) = self.table.get_mut(key) {
-                entry.call.handle_timeout(now);
             }
             self.drain(key);
         }
