@@ -291,11 +291,9 @@ impl World {
             return;
         };
         // Some parties go on for a while after the call has ended.
-        if dialogue.ended {
-            if side == Side::Callee || self.percent(70) {
-                self.dialogues.remove(&number);
-                return;
-            }
+        if dialogue.ended && (side == Side::Callee || self.percent(70)) {
+            self.dialogues.remove(&number);
+            return;
         }
         let delay = self.millis(8_000..22_000);
         self.after(delay, Happening::Media(number, side));
