@@ -14,6 +14,7 @@ mod config;
 mod delete;
 mod dialogue;
 mod env;
+mod exchange;
 mod interfaces;
 pub mod limits;
 mod model;

@@ -9,7 +9,7 @@ mod party;
 
 pub(crate) use arena::{Arena, Id};
 pub(crate) use media::{Armed, Foreign, Media, MediaId, Mux, Remote, SocketSet, Stream};
-pub(crate) use party::{Party, PartyId};
+pub(crate) use party::{Party, PartyId, Printed};
 
 /// Media flows from a source's sender to a sink's receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]

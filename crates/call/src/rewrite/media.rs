@@ -7,7 +7,7 @@ use ng_protocol::{RtcpAttribute, Settings};
 use sdp::{Attribute, Text, Treatment, Value};
 
 use super::attributes::Attributes;
-use super::{Line, push, push_bandwidths};
+use super::{Deal, Line, push, push_bandwidths};
 use crate::Family;
 use crate::call::Call;
 use crate::model::Media;
@@ -72,22 +72,9 @@ impl Call {
             return;
         }
         print_codecs(&deal.codecs, attributes, out);
-        if !deal.extmaps.is_empty() {
-            if media.mixed != Some(false) {
-                attributes.generate(out, "extmap-allow-mixed");
-            }
-            for extmap in &deal.extmaps {
-                attributes.generate(out, &extmap_text(extmap));
-            }
-        }
-        let copied = || {
-            let attributes = said.iter().flat_map(|s| &s.media.attributes);
-            attributes.filter(|a| is_copied(a, settings))
-        };
-        // COMPAT(rtpengine): feedback for all payload types goes before what else is copied.
-        let feedback = |a: &&Attribute| matches!(a.parsed, Value::RtcpFb(_));
-        for attribute in copied().filter(feedback).chain(copied().filter(|a| !feedback(a))) {
-            attributes.copy(out, &attribute.text);
+        print_extmaps(deal, media, attributes, out);
+        if let Some(said) = said {
+            copy_attributes(said, settings, attributes, out);
         }
         if !settings.sdp.original_sendrecv {
             attributes.generate(out, self.direction_to_print(line, media).name());
@@ -218,6 +205,25 @@ fn print_codecs(codecs: &[Format], attributes: &mut Attributes<'_>, out: &mut Ve
         for fb in &format.rtcp_fb {
             attributes.generate(out, &format!("rtcp-fb:{pt} {fb}"));
         }
+    }
+}
+
+fn print_extmaps(deal: &Deal, media: &Media, attributes: &mut Attributes<'_>, out: &mut Vec<u8>) {
+    if !deal.extmaps.is_empty() && media.mixed != Some(false) {
+        attributes.generate(out, "extmap-allow-mixed");
+    }
+    for extmap in &deal.extmaps {
+        attributes.generate(out, &extmap_text(extmap));
+    }
+}
+
+/// The sender's lines that mean nothing to us.
+fn copy_attributes(said: &Said<'_>, settings: &Settings, attributes: &mut Attributes<'_>, out: &mut Vec<u8>) {
+    let copied = || said.media.attributes.iter().filter(|a| is_copied(a, settings));
+    // COMPAT(rtpengine): feedback for all payload types goes before what else is copied.
+    let feedback = |a: &&Attribute| matches!(a.parsed, Value::RtcpFb(_));
+    for attribute in copied().filter(feedback).chain(copied().filter(|a| !feedback(a))) {
+        attributes.copy(out, &attribute.text);
     }
 }
 

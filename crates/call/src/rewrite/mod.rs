@@ -5,6 +5,7 @@
 
 mod attributes;
 mod media;
+mod origin;
 mod session;
 
 use codecs::Format;
