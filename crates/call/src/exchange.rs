@@ -18,14 +18,14 @@ impl Call {
         &mut self,
         env: &mut dyn Env,
         exchange: &Exchange<'a>,
+        said: Vec<Said<'a>>,
         takings: &mut Takings,
     ) -> Result<Vec<Line<'a>>, NgError> {
         self.warn_interfaces(exchange, takings);
-        let mut lines: Vec<Line<'a>> = Vec::new();
-        for (index, media) in exchange.session.medias.iter().enumerate() {
-            let said = Said::read(exchange.session, media, exchange.settings, &self.config)?;
+        let mut lines: Vec<Line<'a>> = Vec::with_capacity(said.len());
+        for (index, said) in said.into_iter().enumerate() {
             let source = self.source_media(exchange, index, &said);
-            let hidden = exchange.role.is_offer() && is_removed(media, exchange.settings);
+            let hidden = exchange.role.is_offer() && is_removed(said.media, exchange.settings);
             match self.model.counterpart(source, exchange.to) {
                 None if hidden => self.hear(source, &said),
                 found => {

@@ -21,6 +21,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) to: PartyId,
     pub(crate) session: &'a Session,
     pub(crate) settings: &'a Settings,
+    pub(crate) body: &'a [u8],
 }
 
 /// What is taken while a command runs: sockets to give back if it fails, and what the controller should know.
@@ -49,7 +50,7 @@ impl Call {
                 ..SdpReply::default()
             });
         }
-        self.check(session, settings)?;
+        let said = self.read(session, settings)?;
         let (from, to) = self.parties_of_offer(now, args, first_endpoint(session))?;
         if let Some(tos) = settings.addressing.tos {
             self.tos = match tos {
@@ -59,18 +60,16 @@ impl Call {
         }
         self.remember(from, to, settings, true);
         self.model.parties[from].sdp_hash = Some(crate::dialogue::fingerprint(&args.sdp));
-        self.exchange(
-            env,
-            &Exchange {
-                now,
-                role: Role::Offer,
-                from,
-                to,
-                session,
-                settings,
-            },
-            &args.sdp,
-        )
+        let exchange = Exchange {
+            now,
+            role: Role::Offer,
+            from,
+            to,
+            session,
+            settings,
+            body: &args.sdp,
+        };
+        self.exchange(env, &exchange, said)
     }
 
     pub(crate) fn run_answer(
@@ -88,22 +87,20 @@ impl Call {
                 ..SdpReply::default()
             });
         }
-        self.check(session, settings)?;
+        let said = self.read(session, settings)?;
         let (from, to) = self.parties_of_answer(now, args)?;
         self.remember(from, to, settings, false);
         self.answered = true;
-        self.exchange(
-            env,
-            &Exchange {
-                now,
-                role: Role::Answer,
-                from,
-                to,
-                session,
-                settings,
-            },
-            &args.sdp,
-        )
+        let exchange = Exchange {
+            now,
+            role: Role::Answer,
+            from,
+            to,
+            session,
+            settings,
+            body: &args.sdp,
+        };
+        self.exchange(env, &exchange, said)
     }
 
     fn parse(&self, body: &[u8]) -> Result<Sdp, NgError> {
@@ -117,14 +114,12 @@ impl Call {
     }
 
     /// Everything that can be wrong with a body is found before anything changes.
-    fn check(&self, session: &Session, settings: &Settings) -> Result<(), NgError> {
+    fn read<'a>(&self, session: &'a Session, settings: &Settings) -> Result<Vec<Said<'a>>, NgError> {
         if session.medias.len() > MEDIAS_MAX {
             return Err(NgError::Other("Too many media descriptions".to_owned()));
         }
-        for media in &session.medias {
-            Said::read(session, media, settings, &self.config)?;
-        }
-        Ok(())
+        let read = |media| Said::read(session, media, settings, &self.config);
+        session.medias.iter().map(read).collect()
     }
 
     /// Whether a body carries our own loop-protect mark.
@@ -159,14 +154,14 @@ impl Call {
         }
     }
 
-    fn exchange(
+    fn exchange<'a>(
         &mut self,
         env: &mut dyn Env,
-        exchange: &Exchange<'_>,
-        body: &[u8],
+        exchange: &Exchange<'a>,
+        said: Vec<Said<'a>>,
     ) -> Result<SdpReply, NgError> {
         let mut takings = Takings::default();
-        let result = self.negotiate(env, exchange, &mut takings);
+        let result = self.negotiate(env, exchange, said, &mut takings);
         let lines = match result {
             Ok(lines) => lines,
             Err(error) => {
@@ -184,7 +179,7 @@ impl Call {
             Role::Answer => (SdpDirection::AnswerIn, SdpDirection::AnswerOut),
         };
         self.apply_recording(exchange.now, env, exchange.settings);
-        self.record_sdp(exchange.now, tag_in, exchange.from, body);
+        self.record_sdp(exchange.now, tag_in, exchange.from, exchange.body);
         self.record_sdp(exchange.now, tag_out, exchange.to, &sdp);
         self.install(exchange.now);
         Ok(SdpReply {
