@@ -245,7 +245,7 @@ fn sdp_reply(sdp: SdpReply) -> Dict<'static> {
         (!sdp.recordings.is_empty()).then(|| sdp.recordings.into_iter().collect::<Value<'static>>());
     let warning = (!sdp.warnings.is_empty()).then(|| sdp.warnings.join("; "));
     reply::ok()
-        .with("sdp", sdp.sdp)
+        .with_some("sdp", (!sdp.sdp.is_empty()).then_some(sdp.sdp))
         .with_some("recordings", recordings)
         .with_some("warning", warning)
 }
