@@ -56,11 +56,25 @@ impl Call {
         {
             return Some(self.with_partners(party, false));
         }
-        let tag = match (&args.to_tag, args.match_to_tag) {
-            (Some(to), true) => to,
-            _ => from_tag,
+        let (tag, other) = match (&args.to_tag, args.match_to_tag) {
+            (Some(to), true) => (to, Some(from_tag)),
+            (to, _) => (from_tag, to.as_ref()),
         };
-        let party = self.model.party_by_tag(tag).or_else(by_branch)?;
+        // A tag that was never told may be that of a party which has not got one yet.
+        let by_other = || {
+            let other = self.model.party_by_tag(other?)?;
+            let nameless = |p: &PartyId| self.model.parties[*p].tag.is_none();
+            self.model.parties[other]
+                .partners
+                .iter()
+                .any(nameless)
+                .then_some(other)
+        };
+        let party = self
+            .model
+            .party_by_tag(tag)
+            .or_else(by_branch)
+            .or_else(by_other)?;
         Some(self.with_partners(party, true))
     }
 

@@ -1,6 +1,7 @@
 //! What signalling means for packets: the plans that offers and answers lead to.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use call::{Config, Interfaces, LocalAddress, PortRange};
 use ng_protocol::{Dict, Value};
@@ -285,4 +286,107 @@ fn a_first_offer_that_fails_leaves_no_call() {
         Err("Failed to parse SDP".to_owned())
     );
     assert!(calls.is_empty());
+}
+
+#[test]
+fn the_sip_source_replaces_the_address_and_not_the_port() {
+    let mut calls = calls();
+    let body = sdp("10.0.0.1", 2000, "RTP/AVP 0");
+    let offer =
+        request("offer", "a", None, &body).with("received-from", Value::from_iter(["IP4", "198.51.100.7"]));
+    handle(
+        &mut calls,
+        &offer.with("flags", Value::from_iter(["SIP-source-address"])),
+    );
+    assert_eq!(at(set(&calls), 30000).peer, addr("198.51.100.7:2000"));
+    assert_eq!(at(set(&calls), 30001).peer, addr("198.51.100.7:2001"));
+}
+
+/// Makes the flow at `port` look as if a packet had just arrived.
+fn hear(calls: &TestCalls, port: u16) {
+    let plan = at(set(calls), port);
+    plan.stats
+        .last_packet_us
+        .store(calls.now.as_micros(), std::sync::atomic::Ordering::Relaxed);
+}
+
+#[test]
+fn media_keep_a_call_alive_and_hold_makes_it_patient() {
+    let mut calls = calls();
+    offer(&mut calls, "198.51.100.1", 2000);
+    answer(&mut calls, "b", "198.51.100.2", 4000);
+    for _ in 0..5 {
+        calls.pass(Duration::from_secs(50));
+        hear(&calls, 30000);
+    }
+    assert_eq!(calls.len(), 1);
+    let held = sdp("198.51.100.1", 2000, "RTP/AVP 0\r\na=inactive");
+    handle(&mut calls, &request("offer", "a", Some("b"), &held));
+    handle(
+        &mut calls,
+        &request(
+            "answer",
+            "a",
+            Some("b"),
+            &sdp("198.51.100.2", 4000, "RTP/AVP 0\r\na=inactive"),
+        ),
+    );
+    calls.pass(Duration::from_secs(3590));
+    assert_eq!(calls.len(), 1, "silent-timeout");
+    calls.pass(Duration::from_secs(20));
+    assert!(calls.is_empty());
+    assert_eq!(calls.env.ports.in_use(), 0);
+}
+
+#[test]
+fn a_bye_of_a_party_that_never_got_its_tag_ends_the_call() {
+    let mut calls = calls();
+    offer(&mut calls, "198.51.100.1", 2000);
+    let delete = Dict::new()
+        .with("command", "delete")
+        .with("call-id", "c")
+        .with("from-tag", "b");
+    handle(&mut calls, &delete.with("to-tag", "a").with("delete-delay", 0));
+    assert!(calls.is_empty());
+}
+
+#[test]
+fn query_tells_what_signalling_has_said() {
+    let mut calls = calls();
+    offer(&mut calls, "198.51.100.1", 2000);
+    answer(&mut calls, "b", "198.51.100.2", 4000);
+    let query = Dict::new().with("command", "query").with("call-id", "c");
+    let reply = Value::Dict(handle(&mut calls, &query));
+    let get = |path: &[&str]| {
+        path.iter().try_fold(&reply, |v, key| match key.parse::<usize>() {
+            Ok(at) => v.as_list().and_then(|l| l.get(at)),
+            Err(_) => v.get(key),
+        })
+    };
+    let text = |path: &[&str]| get(path).and_then(Value::as_str).map(str::to_owned);
+    assert_eq!(
+        text(&["tags", "a", "medias", "0", "protocol"]).as_deref(),
+        Some("RTP/AVP")
+    );
+    assert_eq!(
+        text(&["tags", "a", "subscriptions", "0", "tag"]).as_deref(),
+        Some("b")
+    );
+    let stream = ["tags", "b", "medias", "0", "streams", "1"];
+    assert_eq!(
+        get(&[&stream[..], &["local port"]].concat()).and_then(Value::as_int),
+        Some(30003)
+    );
+    assert_eq!(
+        get(&[&stream[..], &["endpoint", "port"]].concat()).and_then(Value::as_int),
+        Some(4001)
+    );
+    assert_eq!(
+        text(&[&stream[..], &["flags", "0"]].concat()).as_deref(),
+        Some("RTCP")
+    );
+    assert_eq!(
+        get(&["totals", "RTP", "packets"]).and_then(Value::as_int),
+        Some(0)
+    );
 }
