@@ -36,6 +36,11 @@ need() {
     PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || apt_install "$3" "$2"
 }
 
+# need_library FILE PACKAGE REASON: installs the package if the loader does not find the shared library.
+need_library() {
+    /sbin/ldconfig -p | grep -F "$1" >/dev/null || apt_install "$3" "$2"
+}
+
 # need_services PROGRAM PACKAGE ...: the same for packages that bring services, which are neither started now nor at the
 # next boot.
 need_services() {

@@ -13,5 +13,5 @@ pub mod rtcp;
 mod types;
 
 pub use demux::{Kind, classify};
-pub use packet::{HEADER_LEN, Header, Packet, write_header};
+pub use packet::{HEADER_LEN, Header, Packet, header_len, write_header};
 pub use types::{PayloadType, RtpTime, SeqNo, Ssrc};

@@ -36,6 +36,28 @@ impl Header {
     }
 }
 
+/// Where the payload of `bytes` begins: behind fixed header, CSRC list and header extension. Looks at no padding, which
+/// is unreadable as long as a packet is encrypted.
+#[inline]
+pub fn header_len(bytes: &[u8]) -> Option<usize> {
+    Header::peek(bytes)?;
+    let (_, ext_end) = header_ends(bytes)?;
+    (ext_end <= bytes.len()).then_some(ext_end)
+}
+
+/// Where CSRC list and header extension end, by what the header says; not checked against the length.
+fn header_ends(bytes: &[u8]) -> Option<(usize, usize)> {
+    let first = *bytes.first()?;
+    let csrc_end = HEADER_LEN + usize::from(first & 0x0f) * 4;
+    let ext_end = if first & 0x10 == 0 {
+        csrc_end
+    } else {
+        // RFC 3550 §5.3.1: profile, then length in 32-bit words without these four bytes.
+        csrc_end + 4 + usize::from(u16_at(bytes, csrc_end + 2)?) * 4
+    };
+    Some((csrc_end, ext_end))
+}
+
 /// A whole RTP packet whose parts were found to lie within it.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
@@ -51,13 +73,7 @@ impl<'a> Packet<'a> {
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let header = Header::peek(bytes)?;
         let first = *bytes.first()?;
-        let csrc_end = HEADER_LEN + usize::from(first & 0x0f) * 4;
-        let ext_end = if first & 0x10 == 0 {
-            csrc_end
-        } else {
-            // RFC 3550 §5.3.1: profile, then length in 32-bit words without these four bytes.
-            csrc_end + 4 + usize::from(u16_at(bytes, csrc_end + 2)?) * 4
-        };
+        let (csrc_end, ext_end) = header_ends(bytes)?;
         let padding = if first & 0x20 == 0 {
             0
         } else {
@@ -166,6 +182,14 @@ mod tests {
         assert_eq!(packet.csrcs().collect::<Vec<_>>(), [Ssrc(1), Ssrc(2)]);
         assert_eq!(packet.extension(), Some((0xbede, &[0x10, 0xff, 0, 0][..])));
         assert_eq!(packet.payload(), b"payload");
+        assert_eq!(header_len(&bytes), Some(12 + 8 + 8));
+        let whole = bytes.len() - 10;
+        assert_eq!(header_len(&bytes[..whole]), Some(28), "padding is not looked at");
+        assert_eq!(
+            header_len(&bytes[..whole - 1]),
+            None,
+            "the extension is cut short"
+        );
     }
 
     #[test]

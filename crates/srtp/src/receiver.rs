@@ -1,0 +1,180 @@
+//! Unprotecting what we receive.
+
+use std::fmt;
+
+use rtp::{Header, Ssrc};
+
+use crate::limits::{PACKET_LEN_MAX, RTP_INDEX_MAX};
+use crate::sender::rtcp_sender;
+use crate::session::{ENCRYPTED, RTCP_HEADER_LEN, RtcpAt, RtpAt, Session, Shape};
+use crate::state::State;
+use crate::streams::{Streams, nearest};
+use crate::{Params, Reject};
+
+/// Sequence numbers in one turn of the rollover counter.
+const TURN: u64 = 1 << 16;
+
+/// One direction from one peer.
+///
+/// Nothing that a packet says changes anything before its tag was found to be right. Without tags
+/// ([`Protection::authenticate_rtp`](crate::Protection)) there is no such safety, and only the nearest index is tried.
+pub struct Receiver {
+    params: Params,
+    sessions: Vec<Session>,
+    shape: Shape,
+    rtp: Streams,
+    rtcp: Streams,
+}
+
+impl Receiver {
+    /// Takes packets made with any of the keys.
+    pub fn new(params: Params) -> Self {
+        Self {
+            sessions: sessions(&params),
+            shape: Shape::new(&params),
+            params,
+            rtp: Streams::new(),
+            rtcp: Streams::new(),
+        }
+    }
+
+    /// Takes new parameters, as of a re-INVITE. If any key stays, all counts go on; otherwise they begin at 0.
+    pub fn renew(&mut self, params: Params) {
+        if !params.shares_key_with(&self.params) {
+            self.rtp.clear();
+            self.rtcp.clear();
+        }
+        self.sessions = sessions(&params);
+        self.shape = Shape::new(&params);
+        self.params = params;
+    }
+
+    /// What it was made from.
+    pub const fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// The rollover counter of an SSRC that was heard.
+    pub fn roc(&self, ssrc: Ssrc) -> Option<u32> {
+        let highest = self.rtp.window(ssrc)?.highest();
+        u32::try_from(highest >> 16).ok()
+    }
+
+    /// Turns the SRTP packet in `buf` into an RTP packet and returns its length.
+    pub fn unprotect_rtp(&mut self, buf: &mut [u8]) -> Result<usize, Reject> {
+        let header_len = rtp::header_len(buf).ok_or(Reject::Malformed)?;
+        let header = Header::peek(buf).ok_or(Reject::Malformed)?;
+        let body_end = body_end(buf, self.shape.rtp_overhead(), header_len)?;
+        let trailer = self.shape.rtp(body_end);
+        let session = self.session(buf, trailer.mki)?;
+        let window = self.rtp.window(header.ssrc);
+        let guess = window.and_then(|w| nearest(w.highest(), header.seq));
+        let guess = guess.unwrap_or(u64::from(header.seq.0));
+
+        // After a gap of more than half a turn, or when the first packets after a turn are the first that arrive, the
+        // packet belongs to the turn after the nearest one. The turn before needs no trial: where it is not the
+        // nearest, it is too old.
+        let mut candidates = [0; 2];
+        let mut count = 0;
+        let mut refused = Reject::Unauthentic;
+        for index in [guess, guess + TURN] {
+            let fits = if index > RTP_INDEX_MAX {
+                Err(Reject::KeyExhausted)
+            } else {
+                window.map_or(Ok(()), |w| w.check(index))
+            };
+            match fits {
+                Ok(()) => {
+                    candidates[count] = index;
+                    count += 1;
+                }
+                Err(why) if index == guess => refused = why,
+                Err(_) => {}
+            }
+        }
+        if !self.params.protection().authenticate_rtp && refused != Reject::Unauthentic {
+            return Err(refused);
+        }
+        let at = RtpAt {
+            header_len,
+            body_end,
+            trailer,
+            ssrc: header.ssrc.0,
+        };
+        let index = session.open_rtp(buf, at, &candidates[..count]).ok_or(refused)?;
+        self.rtp.record(header.ssrc, index);
+        Ok(body_end)
+    }
+
+    /// Turns the SRTCP packet in `buf` into an RTCP packet and returns its length.
+    pub fn unprotect_rtcp(&mut self, buf: &mut [u8]) -> Result<usize, Reject> {
+        let ssrc = rtcp_sender(buf)?;
+        let body_end = body_end(buf, self.shape.rtcp_overhead(), RTCP_HEADER_LEN)?;
+        let trailer = self.shape.rtcp(body_end);
+        let session = self.session(buf, trailer.mki)?;
+        let word = buf.get(trailer.word..).and_then(|rest| rest.first_chunk());
+        let word = u32::from_be_bytes(*word.ok_or(Reject::Malformed)?);
+        let index = u64::from(word & !ENCRYPTED);
+        if let Some(window) = self.rtcp.window(ssrc) {
+            window.check(index)?;
+        }
+        let at = RtcpAt {
+            body_end,
+            trailer,
+            ssrc: ssrc.0,
+            word,
+        };
+        session.open_rtcp(buf, at).ok_or(Reject::Unauthentic)?;
+        self.rtcp.record(ssrc, index);
+        Ok(body_end)
+    }
+
+    /// All counts, without keys.
+    pub fn state(&self) -> State {
+        State::new(self.rtp.list(), self.rtcp.list(), 0)
+    }
+
+    /// Goes on where another receiver with the same key stopped.
+    pub fn resume(&mut self, state: &State) {
+        self.rtp.resume(state.rtp());
+        self.rtcp.resume(state.rtcp());
+    }
+
+    /// The key that the packet names.
+    #[inline]
+    fn session(&self, buf: &[u8], mki_at: usize) -> Result<&Session, Reject> {
+        let mki_len = self.shape.mki_len();
+        if mki_len == 0 {
+            return self.sessions.first().ok_or(Reject::UnknownKey);
+        }
+        let mki = buf.get(mki_at..).and_then(|rest| rest.get(..mki_len));
+        let session = self.sessions.iter().find(|s| Some(s.mki()) == mki);
+        session.ok_or(Reject::UnknownKey)
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("params", &self.params)
+            .field("rtp", &self.rtp)
+            .field("rtcp", &self.rtcp)
+            .finish_non_exhaustive()
+    }
+}
+
+fn sessions(params: &Params) -> Vec<Session> {
+    let keys = params.keys().iter();
+    keys.filter_map(|key| Session::new(key, params.protection()))
+        .collect()
+}
+
+/// Where the payload ends, if the packet has a whole header and all that protection adds.
+#[inline]
+fn body_end(buf: &[u8], overhead: usize, header_len: usize) -> Result<usize, Reject> {
+    if buf.len() > PACKET_LEN_MAX {
+        return Err(Reject::TooLong);
+    }
+    let body_end = buf.len().checked_sub(overhead);
+    body_end.filter(|&end| end >= header_len).ok_or(Reject::Malformed)
+}

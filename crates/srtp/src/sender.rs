@@ -1,0 +1,186 @@
+//! Protecting what we send.
+
+use std::fmt;
+
+use rtp::{Header, Ssrc};
+
+use crate::limits::{PACKET_LEN_MAX, RTCP_INDEX_MAX, RTCP_INDEX_SKIP, RTP_INDEX_MAX};
+use crate::session::{ENCRYPTED, RTCP_HEADER_LEN, RtcpAt, RtpAt, Session, Shape};
+use crate::state::State;
+use crate::streams::{Streams, nearest};
+use crate::{Params, Reject};
+
+/// One direction towards one peer.
+///
+/// No index is ever used twice with one key: what was sent under it before would be given away (RFC 3711 §9.1). A
+/// packet with the sequence number of an earlier one is therefore refused, unless
+/// [`allow_repeats`](Self::allow_repeats) says that such packets are the same.
+pub struct Sender {
+    params: Params,
+    session: Option<Session>,
+    shape: Shape,
+    rtp: Streams,
+    /// One count for all SSRCs: it cannot fall back when one of them is forgotten.
+    rtcp_next: u64,
+    repeats: bool,
+}
+
+impl Sender {
+    /// Sends with the first of the keys.
+    pub fn new(params: Params) -> Self {
+        Self {
+            session: session(&params),
+            shape: Shape::new(&params),
+            params,
+            rtp: Streams::new(),
+            rtcp_next: 0,
+            repeats: false,
+        }
+    }
+
+    /// Whether a packet may be sent again, as a retransmission under the same sequence number. Only where the source
+    /// is known to repeat itself exactly.
+    pub const fn allow_repeats(&mut self, allow: bool) {
+        self.repeats = allow;
+    }
+
+    /// Takes new parameters, as of a re-INVITE. With the same key all counts go on; with a new one they begin at 0.
+    pub fn renew(&mut self, params: Params) {
+        if !params.shares_key_with(&self.params) {
+            self.rtp.clear();
+            self.rtcp_next = 0;
+        }
+        self.session = session(&params);
+        self.shape = Shape::new(&params);
+        self.params = params;
+    }
+
+    /// What it was made from.
+    pub const fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// What an SRTP packet is longer than its RTP packet, in bytes.
+    pub const fn rtp_overhead(&self) -> usize {
+        self.shape.rtp_overhead()
+    }
+
+    /// What an SRTCP packet is longer than its RTCP packet, in bytes.
+    pub const fn rtcp_overhead(&self) -> usize {
+        self.shape.rtcp_overhead()
+    }
+
+    /// The rollover counter of an SSRC that was sent.
+    pub fn roc(&self, ssrc: Ssrc) -> Option<u32> {
+        let highest = self.rtp.window(ssrc)?.highest();
+        u32::try_from(highest >> 16).ok()
+    }
+
+    /// Turns the RTP packet in the first `len` bytes of `buf` into an SRTP packet and returns its length.
+    pub fn protect_rtp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, Reject> {
+        let session = self.session.as_ref().ok_or(Reject::UnknownKey)?;
+        let trailer = fitting(buf, len, |at| self.shape.rtp(at))?;
+        let packet = buf.get(..len).ok_or(Reject::Malformed)?;
+        let header = Header::peek(packet).ok_or(Reject::Malformed)?;
+        let header_len = rtp::header_len(packet).ok_or(Reject::Malformed)?;
+        let index = match self.rtp.window(header.ssrc) {
+            None => u64::from(header.seq.0),
+            Some(window) => {
+                let index = nearest(window.highest(), header.seq).ok_or(Reject::TooOld)?;
+                if !self.repeats {
+                    window.check(index)?;
+                }
+                index
+            }
+        };
+        if index > RTP_INDEX_MAX {
+            return Err(Reject::KeyExhausted);
+        }
+        let at = RtpAt {
+            header_len,
+            body_end: len,
+            trailer,
+            ssrc: header.ssrc.0,
+        };
+        session.seal_rtp(buf, at, index).ok_or(Reject::Malformed)?;
+        self.rtp.record(header.ssrc, index);
+        Ok(trailer.end)
+    }
+
+    /// Turns the RTCP packet in the first `len` bytes of `buf` into an SRTCP packet and returns its length.
+    pub fn protect_rtcp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, Reject> {
+        let session = self.session.as_ref().ok_or(Reject::UnknownKey)?;
+        let trailer = fitting(buf, len, |at| self.shape.rtcp(at))?;
+        let ssrc = rtcp_sender(buf.get(..len).ok_or(Reject::Malformed)?)?;
+        let index = u32::try_from(self.rtcp_next).map_err(|_| Reject::KeyExhausted)?;
+        if self.rtcp_next > RTCP_INDEX_MAX {
+            return Err(Reject::KeyExhausted);
+        }
+        let encrypted = if session.encrypts_rtcp() { ENCRYPTED } else { 0 };
+        let at = RtcpAt {
+            body_end: len,
+            trailer,
+            ssrc: ssrc.0,
+            word: index | encrypted,
+        };
+        session.seal_rtcp(buf, at).ok_or(Reject::Malformed)?;
+        self.rtcp_next += 1;
+        Ok(trailer.end)
+    }
+
+    /// All counts, without keys.
+    pub fn state(&self) -> State {
+        State::new(self.rtp.list(), &[], self.rtcp_next)
+    }
+
+    /// Goes on where another sender with the same key stopped. Leaves out some SRTCP indices, as the state may be a
+    /// little older than the last packet.
+    pub fn resume(&mut self, state: &State) {
+        self.rtp.resume(state.rtp());
+        self.rtcp_next = state.rtcp_next() + RTCP_INDEX_SKIP;
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("params", &self.params)
+            .field("rtp", &self.rtp)
+            .field("rtcp_next", &self.rtcp_next)
+            .finish_non_exhaustive()
+    }
+}
+
+fn session(params: &Params) -> Option<Session> {
+    let key = params.keys().first()?;
+    Session::new(key, params.protection())
+}
+
+/// The trailer of a packet of `len` bytes, if it has room in `buf` and a datagram.
+#[inline]
+fn fitting(
+    buf: &[u8],
+    len: usize,
+    trailer: impl FnOnce(usize) -> crate::session::Trailer,
+) -> Result<crate::session::Trailer, Reject> {
+    if len > buf.len() {
+        return Err(Reject::Malformed);
+    }
+    let trailer = trailer(len);
+    if trailer.end > PACKET_LEN_MAX {
+        Err(Reject::TooLong)
+    } else if trailer.end > buf.len() {
+        Err(Reject::NoRoom)
+    } else {
+        Ok(trailer)
+    }
+}
+
+/// The SSRC of an RTCP packet with a whole first header.
+pub(crate) fn rtcp_sender(packet: &[u8]) -> Result<Ssrc, Reject> {
+    let version = packet.first().map(|first| first >> 6);
+    let whole = version == Some(2) && packet.len() >= RTCP_HEADER_LEN;
+    rtp::rtcp::sender(packet)
+        .filter(|_| whole)
+        .ok_or(Reject::Malformed)
+}

@@ -1,0 +1,72 @@
+//! Nothing is allocated for a packet, not even for the first of a new SSRC.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use srtp::limits::SSRCS_MAX;
+use srtp::{Job, Kind, Suite, protect_batch, unprotect_batch};
+
+use crate::support::{pair, params, rtcp, rtp};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged; counting touches a thread-local without a
+// destructor, which never allocates.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`, and `ptr` came from `System`.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn no_packet_allocates() {
+    for suite in Suite::all() {
+        let (sender, receiver) = pair(&params(suite));
+        let (mut senders, mut receivers) = ([sender], [receiver]);
+        // More SSRCs than there is room for.
+        for ssrc in 0..SSRCS_MAX as u32 + 5 {
+            let (media, report) = (rtp(ssrc, 1, 160), rtcp(ssrc, 1));
+            let mut bufs = [[0; 256]; 2];
+            bufs[0][..media.len()].copy_from_slice(&media);
+            bufs[1][..report.len()].copy_from_slice(&report);
+            let [first, second] = &mut bufs;
+            let mut jobs = [
+                Job::new(0, Kind::Rtp, first, media.len()),
+                Job::new(0, Kind::Rtcp, second, report.len()),
+            ];
+            let before = ALLOCATIONS.get();
+            protect_batch(&mut senders[..], &mut jobs);
+            unprotect_batch(&mut receivers[..], &mut jobs);
+            // A replay is refused without allocating, too.
+            jobs[0].len = 1;
+            unprotect_batch(&mut receivers[..], &mut jobs[..1]);
+            let allocated = ALLOCATIONS.get() - before;
+            assert_eq!(allocated, 0, "{suite:?}");
+            assert!(jobs[0].outcome.is_err() && jobs[1].outcome.is_ok());
+            assert_eq!(bufs[0][..media.len()], media);
+            assert_eq!(bufs[1][..report.len()], report);
+        }
+    }
+}
+
+/// The counter counts.
+#[test]
+fn allocations_are_counted() {
+    let before = ALLOCATIONS.get();
+    drop(std::hint::black_box(vec![1, 2, 3]));
+    assert_eq!(ALLOCATIONS.get() - before, 1);
+}

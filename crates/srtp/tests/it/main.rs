@@ -1,0 +1,10 @@
+//! SRTP from outside.
+
+mod allocation;
+mod corpus;
+mod libsrtp;
+mod network;
+mod rules;
+mod support;
+#[path = "../walk/mod.rs"]
+mod walk;

@@ -1,0 +1,8 @@
+//! Any bytes as SRTCP and RTCP, under any suite.
+#![no_main]
+
+#[path = "../../crates/srtp/tests/walk/mod.rs"]
+#[allow(dead_code)]
+mod walk;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| walk::srtcp(bytes));
