@@ -5,7 +5,6 @@
 //! what is there before anything is allocated. Strings borrow from the input.
 
 use std::borrow::Cow;
-use std::io::Write as _;
 
 use thiserror::Error;
 
@@ -81,7 +80,8 @@ impl<'a> Decoder<'a> {
             }
             b'd' => {
                 self.pos += 1;
-                let mut dict = Dict::new();
+                // Few requests have more keys than this.
+                let mut dict = Dict::with_capacity(8);
                 while !self.at_end()? {
                     let key = self.string()?;
                     dict.push(Cow::Borrowed(key), self.value(depth + 1)?);
@@ -144,7 +144,11 @@ impl<'a> Decoder<'a> {
 /// Appends `value` to `out`, keeping the order of keys.
 pub fn encode(value: &Value<'_>, out: &mut Vec<u8>) {
     match value {
-        Value::Int(n) => number(out, format_args!("i{n}e")),
+        Value::Int(n) => {
+            out.push(b'i');
+            number(*n, out);
+            out.push(b'e');
+        }
         Value::Bytes(bytes) => string(bytes, out),
         Value::List(items) => {
             out.push(b'l');
@@ -166,13 +170,13 @@ pub fn encode_dict(dict: &Dict<'_>, out: &mut Vec<u8>) {
 }
 
 fn string(bytes: &[u8], out: &mut Vec<u8>) {
-    number(out, format_args!("{}:", bytes.len()));
+    number(bytes.len(), out);
+    out.push(b':');
     out.extend_from_slice(bytes);
 }
 
-fn number(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    // Writing to a Vec has no failure.
-    let _ = out.write_fmt(text);
+fn number(n: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }
 
 /// Finds the end of a bencode value that arrives in pieces, looking at each byte once.

@@ -72,7 +72,8 @@ pub fn encode(format: Format, dict: &Dict<'_>) -> Vec<u8> {
 
 /// Encodes a complete message.
 pub fn encode_message(cookie: &[u8], format: Format, dict: &Dict<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(cookie.len() + 512);
+    // Holds what a call of two parties has to say at its end.
+    let mut out = Vec::with_capacity(4096);
     out.extend_from_slice(cookie);
     out.push(b' ');
     append(format, dict, &mut out);

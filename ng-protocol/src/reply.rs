@@ -4,7 +4,7 @@ use crate::{Dict, NgError, Value};
 
 /// `result: ok`, to be extended.
 pub fn ok<'a>() -> Dict<'a> {
-    Value::dict().with("result", "ok")
+    Dict::with_capacity(2).with("result", "ok")
 }
 
 /// `result: pong`.

@@ -33,7 +33,7 @@ impl Text {
 
 impl Default for Text {
     fn default() -> Self {
-        Self(Arc::from(&[][..]))
+        Self(Arc::default())
     }
 }
 

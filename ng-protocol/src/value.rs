@@ -93,6 +93,11 @@ impl<'a> Dict<'a> {
         Self(Vec::new())
     }
 
+    /// An empty dictionary with room for so many pairs.
+    pub fn with_capacity(pairs: usize) -> Self {
+        Self(Vec::with_capacity(pairs))
+    }
+
     /// The first value under exactly this key.
     pub fn get(&self, key: &str) -> Option<&Value<'a>> {
         let key = key.as_bytes();
@@ -194,6 +199,15 @@ impl<'a> From<&'a str> for Value<'a> {
 impl<'a> From<&'a [u8]> for Value<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         Self::Bytes(Cow::Borrowed(bytes))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Value<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
     }
 }
 

@@ -6,14 +6,17 @@ use std::sync::Arc;
 
 use plan::{
     Component, Framing, Learning, LocalSocket, MediaState, Plan, PlanSet, RtcpPolicy, RtcpReports, Sink,
-    SourcePolicy, Tap, TapPoint, Time,
+    Sinks, SourcePolicy, Tap, TapPoint, Time,
 };
 use sdp::Protocol;
+use smallvec::SmallVec;
 
 use crate::Output;
 use crate::call::Call;
 use crate::model::{Armed, Media, MediaId};
 use crate::negotiate::{address, codec, extmap};
+
+type Sockets = SmallVec<[LocalSocket; 1]>;
 
 impl Call {
     /// Compiles the call and hands the plans out; to be called after every change of the model.
@@ -46,7 +49,7 @@ impl Call {
     fn compile(&self) -> PlanSet {
         let mut plans = Vec::with_capacity(self.model.medias.len() * 2);
         for (id, media) in self.model.medias.iter() {
-            let sockets = |n: usize| -> Vec<LocalSocket> {
+            let sockets = |n: usize| -> Sockets {
                 media
                     .sockets
                     .iter()
@@ -71,7 +74,7 @@ impl Call {
         }
     }
 
-    fn rtp_plan(&self, id: MediaId, media: &Media, sockets: Vec<LocalSocket>, has_rtcp: bool) -> Plan {
+    fn rtp_plan(&self, id: MediaId, media: &Media, sockets: Sockets, has_rtcp: bool) -> Plan {
         let shared = is_shared(media);
         let mut plan = self.base(media, media.remote.map(|r| r.rtp), sockets);
         plan.component = if shared { Component::Mux } else { Component::Rtp };
@@ -85,7 +88,7 @@ impl Call {
         plan
     }
 
-    fn rtcp_plan(&self, id: MediaId, media: &Media, sockets: Vec<LocalSocket>) -> Plan {
+    fn rtcp_plan(&self, id: MediaId, media: &Media, sockets: Sockets) -> Plan {
         // With rtcp-mux nothing is sent from here, but what arrives all the same is not lost.
         let peer = media.remote.map(|r| r.rtcp).filter(|_| !is_shared(media));
         let mut plan = self.base(media, peer, sockets);
@@ -96,7 +99,7 @@ impl Call {
         plan
     }
 
-    fn base(&self, media: &Media, peer: Option<SocketAddr>, sockets: Vec<LocalSocket>) -> Plan {
+    fn base(&self, media: &Media, peer: Option<SocketAddr>, sockets: Sockets) -> Plan {
         let learning = &media.learning;
         let local = sockets.first().map(|s| s.addr.ip());
         let peer = peer.filter(|p| !p.ip().is_unspecified() && p.port() != 0);
@@ -126,8 +129,8 @@ impl Call {
                 send: media.receives() && media.remote.is_some(),
                 blocked: self.drop_traffic,
             },
-            sinks: Vec::new(),
-            rtcp_sinks: Vec::new(),
+            sinks: Sinks::new(),
+            rtcp_sinks: Sinks::new(),
             rtcp_flow: None,
             reports: None,
             taps: self.taps(),
@@ -135,12 +138,12 @@ impl Call {
             pierce_nat: false,
             nat_wait: learning.wait,
             tos: self.tos.unwrap_or(self.config.tos),
-            clock_rates: codec::clock_rates(&media.codecs),
+            clock_rates: codec::clock_rates(&media.codecs).collect(),
             stats: Arc::default(),
         }
     }
 
-    fn sinks(&self, source: MediaId, to: impl Fn(&Media) -> plan::FlowId) -> Vec<Sink> {
+    fn sinks(&self, source: MediaId, to: impl Fn(&Media) -> plan::FlowId) -> Sinks {
         let from = &self.model.medias[source];
         let heard = self.model.subscriptions.iter().filter(|s| s.source == source);
         let sinks = heard
@@ -166,7 +169,7 @@ impl Call {
         RtcpReports {
             interval: self.config.rtcp_interval,
             cname: self.config.instance_id.as_str().into(),
-            clock_rates: codec::clock_rates(&media.codecs),
+            clock_rates: codec::clock_rates(&media.codecs).collect(),
             mid: media.mid.as_ref().map(|m| m.to_string().into()),
         }
     }

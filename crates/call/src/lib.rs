@@ -26,6 +26,7 @@ mod poll;
 mod reception;
 mod recording;
 mod rewrite;
+mod text;
 mod topology;
 mod view;
 

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::model::{Media, MediaId, Party, PartyId, Stream};
 use crate::negotiate::address;
 use crate::poll::last_packet;
-use crate::{Family, SsrcReporting};
+use crate::{Family, SsrcReporting, text};
 
 impl Call {
     pub(crate) fn run_query(&self, args: &QueryArgs) -> Result<Dict<'static>, NgError> {
@@ -26,7 +26,7 @@ impl Call {
     /// The whole reply, limited to some parties if asked for.
     pub(crate) fn view(&self, only: Option<&[PartyId]>) -> Dict<'static> {
         let created = self.created();
-        let mut tags = Dict::new();
+        let mut tags = Dict::with_capacity(self.model.parties.len());
         for (id, party) in self
             .model
             .parties
@@ -39,7 +39,7 @@ impl Call {
             };
             tags.push(key, self.view_party(id, party));
         }
-        let mut top = Dict::new()
+        let mut top = Dict::with_capacity(10)
             .with("created", created.as_secs())
             .with("created_us", created.as_micros() % 1_000_000)
             .with("created_ts", created.as_micros())
@@ -70,7 +70,7 @@ impl Call {
             .collect();
         let aliases =
             (!party.aliases.is_empty()).then(|| party.aliases.iter().cloned().collect::<Value<'static>>());
-        Dict::new()
+        Dict::with_capacity(10)
             .with_some("tag", party.tag.clone())
             .with_some("via-branch", party.branch.clone())
             .with_some("tag-aliases", aliases)
@@ -100,7 +100,7 @@ impl Call {
         }
         let describe = |(party, kind): &(PartyId, &'static str)| {
             let tag = self.model.parties[*party].tag.clone().unwrap_or_default();
-            Dict::new().with("tag", tag).with("type", *kind)
+            Dict::with_capacity(2).with("tag", tag).with("type", *kind)
         };
         seen.iter().map(describe).collect()
     }
@@ -119,29 +119,26 @@ impl Call {
         let ssrcs = |of: &Media| if inline { self.view_ssrcs(of) } else { Vec::new() };
         let egress: Value<'static> = heard.flat_map(|m| ssrcs(&self.model.medias[m])).collect();
         let ingress: Value<'static> = ssrcs(media).into_iter().collect();
-        let streams: Vec<Dict<'static>> = [(&media.rtp, false), (&media.rtcp, true)]
+        let streams: Value<'static> = [(&media.rtp, false), (&media.rtcp, true)]
             .into_iter()
             .filter_map(|(stream, rtcp)| self.view_stream(media, stream, rtcp))
             .collect();
-        Dict::new()
+        Dict::with_capacity(9)
             .with("index", media.index + 1)
             .with("type", media.kind.to_string())
             .with("protocol", media.protocol_name())
             .with_some("codec", codec_in_use(media))
-            .with(
-                "flags",
-                self.media_flags(media).into_iter().collect::<Value<'static>>(),
-            )
-            .with("streams", streams.into_iter().collect::<Value<'static>>())
+            .with("flags", self.media_flags(media))
+            .with("streams", streams)
             .with("ingress SSRCs", ingress)
             .with("egress SSRCs", egress)
     }
 
-    fn media_flags(&self, media: &Media) -> Vec<&'static str> {
+    fn media_flags(&self, media: &Media) -> Value<'static> {
         let ours = media
             .signalled()
             .is_some_and(|ip| self.config.interfaces.is_local(ip));
-        let table = [
+        flags_that_are_on([
             (true, "initialized"),
             (media.learning.asymmetric, "asymmetric"),
             (media.receives(), "send"),
@@ -153,12 +150,7 @@ impl Call {
             (ours, "loop check"),
             (media.feedback, "RTCP feedback"),
             (self.generate_rtcp, "RTCP generator"),
-        ];
-        table
-            .into_iter()
-            .filter(|(on, _)| *on)
-            .map(|(_, name)| name)
-            .collect()
+        ])
     }
 
     fn view_stream(&self, media: &Media, stream: &Stream, rtcp: bool) -> Option<Dict<'static>> {
@@ -173,7 +165,7 @@ impl Call {
         let peer = stream.learned.map(|(peer, _)| peer).or(signalled);
         let settled = stream.learned.is_some_and(|(_, settled)| settled);
         let forbidden = signalled.is_some_and(|p| address::is_forbidden(&self.config, local.ip(), p.ip()));
-        let flags = [
+        let flags = flags_that_are_on([
             (!rtcp, "RTP"),
             (rtcp, "RTCP"),
             (media.remote.is_some(), "filled"),
@@ -181,19 +173,14 @@ impl Call {
             (media.learning.strict, "strict source address"),
             (media.learning.handover, "media handover"),
             (forbidden, "forbidden address"),
-        ];
-        let flags = flags
-            .into_iter()
-            .filter(|(on, _)| *on)
-            .map(|(_, name)| name)
-            .collect::<Value<'static>>();
+        ]);
         let last = last_packet(stream).as_secs();
         let stats = &stream.stats;
         let ssrc = latest_ssrc(stats);
         Some(
-            Dict::new()
+            Dict::with_capacity(12)
                 .with("local port", local.port())
-                .with("local address", local.ip().to_string())
+                .with("local address", view_address(local))
                 .with("family", family_name(local))
                 .with_some("endpoint", peer.map(view_endpoint))
                 .with_some("advertised endpoint", signalled.map(view_endpoint))
@@ -231,7 +218,7 @@ impl Call {
 
     fn view_ssrc(&self, slot: &SsrcStats) -> (u32, Dict<'static>) {
         let ssrc = ssrc_of(slot);
-        let mut entry = Dict::new()
+        let mut entry = Dict::with_capacity(8)
             .with("bytes", slot.bytes.load(Relaxed))
             .with("packets", slot.packets.load(Relaxed))
             .with("last RTP timestamp", slot.timestamp.load(Relaxed))
@@ -252,12 +239,14 @@ impl Call {
                     .for_each(|(t, c)| *t = t.saturating_add(c.load(Relaxed)));
             }
             let [packets, bytes, errors] = totals;
-            Dict::new()
+            Dict::with_capacity(3)
                 .with("packets", packets)
                 .with("bytes", bytes)
                 .with("errors", errors)
         };
-        Dict::new().with("RTP", sum(false)).with("RTCP", sum(true))
+        Dict::with_capacity(2)
+            .with("RTP", sum(false))
+            .with("RTCP", sum(true))
     }
 }
 
@@ -266,7 +255,7 @@ fn counters(
     bytes: &std::sync::atomic::AtomicU64,
     errors: &std::sync::atomic::AtomicU64,
 ) -> Dict<'static> {
-    Dict::new()
+    Dict::with_capacity(3)
         .with("packets", packets.load(Relaxed))
         .with("bytes", bytes.load(Relaxed))
         .with("errors", errors.load(Relaxed))
@@ -328,8 +317,24 @@ fn family_name(addr: SocketAddr) -> &'static str {
 }
 
 fn view_endpoint(addr: SocketAddr) -> Dict<'static> {
-    Dict::new()
+    Dict::with_capacity(3)
         .with("family", family_name(addr))
-        .with("address", addr.ip().to_string())
+        .with("address", view_address(addr))
         .with("port", addr.port())
+}
+
+fn view_address(addr: SocketAddr) -> Vec<u8> {
+    text::address(addr.ip()).as_bytes().to_vec()
+}
+
+/// A list of the names of what is on.
+fn flags_that_are_on<const N: usize>(table: [(bool, &'static str); N]) -> Value<'static> {
+    let mut names = Vec::with_capacity(N);
+    names.extend(
+        table
+            .into_iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, name)| name.into()),
+    );
+    Value::List(names)
 }

@@ -118,7 +118,7 @@ fn an_answer_closes_the_circle() {
     for plan in [caller, callee] {
         assert!(plan.media.send && plan.media.recv && !plan.peer_forbidden);
         assert_eq!(plan.framing, Framing::Rtp);
-        assert_eq!(plan.clock_rates, [(0, 8000)]);
+        assert_eq!(plan.clock_rates[..], [(0, 8000)]);
     }
     assert_eq!(targets(caller), (vec![callee.flow], vec![at(set, 30003).flow]));
     assert_eq!(caller.rtcp_flow, Some(at(set, 30001).flow));

@@ -15,7 +15,7 @@ pub use event::{Event, PuntKind};
 pub use ids::{CallKey, FlowId, SocketId, WorkerId};
 pub use plan::{
     Command, Component, ExtMap, Framing, Learning, LocalSocket, MediaState, Plan, PlanSet, Process,
-    RtcpPolicy, RtcpReports, Sink, SourcePolicy, Tap, TapId, TapPoint,
+    RtcpPolicy, RtcpReports, Sink, Sinks, SourcePolicy, Tap, TapId, TapPoint,
 };
 pub use stats::{DropReason, FlowStats, SSRC_SLOTS, SsrcStats};
 pub use time::Time;

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::{CallKey, FlowId, FlowStats, SocketId};
 
 /// Everything a worker knows of one call. Replaces the call's previous set as a whole, between batches; a flow
@@ -181,6 +183,10 @@ pub struct RtcpReports {
     pub mid: Option<Arc<str>>,
 }
 
+/// Where packets of a flow go. Nearly always to one other flow: that one stands in the plan itself, which is made on one
+/// thread and dropped on another.
+pub type Sinks = SmallVec<[Sink; 1]>;
+
 /// What to do with the packets of one flow: those that arrive at its sockets (its peer sends them), and those other
 /// flows send to its peer.
 #[derive(Clone, Debug)]
@@ -188,7 +194,7 @@ pub struct Plan {
     /// The flow.
     pub flow: FlowId,
     /// Its sockets; packets are accepted on all, sent from the first (or from the one the peer was settled on).
-    pub sockets: Vec<LocalSocket>,
+    pub sockets: SmallVec<[LocalSocket; 1]>,
     /// What its packets are.
     pub framing: Framing,
     /// Which part of the media it is.
@@ -202,9 +208,9 @@ pub struct Plan {
     /// Direction and blocking.
     pub media: MediaState,
     /// Where RTP (or opaque) packets go.
-    pub sinks: Vec<Sink>,
+    pub sinks: Sinks,
     /// Where RTCP packets go: those of an RTCP flow, or those that arrive muxed.
-    pub rtcp_sinks: Vec<Sink>,
+    pub rtcp_sinks: Sinks,
     /// The sibling at this media's RTCP port: it carries the RTCP, also what arrives here all the same, unless this flow
     /// is `Mux`; then it only takes in what comes there by mistake. The sources known here vouch for those there.
     pub rtcp_flow: Option<FlowId>,
@@ -222,7 +228,7 @@ pub struct Plan {
     /// IP TOS or traffic class of what is sent.
     pub tos: u8,
     /// Clock rate in Hz by payload type, for jitter; unknown ones count as 8000.
-    pub clock_rates: Vec<(u8, u32)>,
+    pub clock_rates: SmallVec<[(u8, u32); 4]>,
     /// Shared with the control side; the worker is the only writer.
     pub stats: Arc<FlowStats>,
 }

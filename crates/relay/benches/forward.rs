@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use plan::{
     CallKey, Command, Component, FlowId, FlowStats, Framing, Learning, LocalSocket, MediaState, Plan,
-    PlanSet, Process, RtcpPolicy, Sink, SocketId, SourcePolicy, Time,
+    PlanSet, Process, RtcpPolicy, Sink, Sinks, SocketId, SourcePolicy, Time,
 };
 use relay::{Batch, Config, Outbox, Relay};
 
@@ -88,10 +88,11 @@ fn packet(flow: u32, seq: u32) -> [u8; 172] {
 fn plan(flow: u32, to: u32) -> Plan {
     Plan {
         flow: FlowId(flow.into()),
-        sockets: vec![LocalSocket {
+        sockets: [LocalSocket {
             id: SocketId(flow),
             addr: SocketAddr::from(([203, 0, 113, 1], 9)),
-        }],
+        }]
+        .into(),
         framing: Framing::Rtp,
         component: Component::Rtp,
         peer: Some(peer(flow)),
@@ -108,12 +109,13 @@ fn plan(flow: u32, to: u32) -> Plan {
             send: true,
             blocked: false,
         },
-        sinks: vec![Sink {
+        sinks: [Sink {
             to: FlowId(to.into()),
             process: Process::default(),
             rtcp: RtcpPolicy::Forward,
-        }],
-        rtcp_sinks: Vec::new(),
+        }]
+        .into(),
+        rtcp_sinks: Sinks::new(),
         rtcp_flow: None,
         reports: None,
         taps: Vec::new(),
@@ -121,7 +123,7 @@ fn plan(flow: u32, to: u32) -> Plan {
         pierce_nat: false,
         nat_wait: false,
         tos: 0,
-        clock_rates: vec![(0, 8000)],
+        clock_rates: [(0, 8000)].into_iter().collect(),
         stats: Arc::new(FlowStats::default()),
     }
 }

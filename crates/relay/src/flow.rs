@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use plan::{CallKey, DropReason, FlowStats, Learning, LocalSocket, Plan, RtcpPolicy, Sink, Time};
+use smallvec::SmallVec;
 
 use crate::state::State;
 use crate::table::Slot;
@@ -32,6 +33,9 @@ impl SinkSlot {
     }
 }
 
+/// The resolved sinks of a flow.
+pub(crate) type SinkSlots = SmallVec<[SinkSlot; 2]>;
+
 /// Reports that wait until somebody drains them; kept as bits, so that none gets lost or needs room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct News {
@@ -45,8 +49,8 @@ pub(crate) struct Flow {
     pub(crate) call: CallKey,
     pub(crate) plan: Plan,
     pub(crate) state: State,
-    pub(crate) sinks: Vec<SinkSlot>,
-    pub(crate) rtcp_sinks: Vec<SinkSlot>,
+    pub(crate) sinks: SinkSlots,
+    pub(crate) rtcp_sinks: SinkSlots,
     /// Where this RTP flow's RTCP lives, if it is another flow.
     pub(crate) rtcp_slot: Option<Slot>,
     /// Where this RTCP flow's RTP lives.
@@ -69,8 +73,8 @@ impl Flow {
             call,
             plan,
             state: State::new(now),
-            sinks: Vec::new(),
-            rtcp_sinks: Vec::new(),
+            sinks: SinkSlots::new(),
+            rtcp_sinks: SinkSlots::new(),
             rtcp_slot: None,
             rtp_slot: None,
             news: News::default(),
@@ -79,12 +83,12 @@ impl Flow {
     }
 
     /// Takes a new plan for the same flow.
-    pub(crate) fn replan(self, now: Time, plan: Plan) -> Self {
+    pub(crate) fn replan(&mut self, now: Time, plan: Plan) {
         if !std::sync::Arc::ptr_eq(&self.plan.stats, &plan.stats) {
             plan.stats.copy_from(&self.plan.stats);
         }
-        let state = self.state.adopt(now, &self.plan, &plan);
-        Self { plan, state, ..self }
+        self.state.adopt(now, &self.plan, &plan);
+        self.plan = plan;
     }
 
     /// Where packets to the peer go, and which socket they leave by.

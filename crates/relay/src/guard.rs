@@ -15,18 +15,11 @@ struct Seen {
     passes: u8,
 }
 
-/// What a flow remembers of its last packets.
-#[derive(Clone, Debug)]
+/// What a flow remembers of its last packets. It gets room for that with its first one: most flows of RTCP, and those of
+/// calls that are only set up, never have any.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Guard {
-    seen: [Seen; LOOP_PACKETS],
-}
-
-impl Default for Guard {
-    fn default() -> Self {
-        Self {
-            seen: [Seen::default(); LOOP_PACKETS],
-        }
-    }
+    seen: Option<Box<[Seen; LOOP_PACKETS]>>,
 }
 
 impl Guard {
@@ -60,7 +53,10 @@ impl Guard {
             reason = "wraps after 49 days; only differences are used"
         )]
         let now_ms = (now.0 / 1000) as u32;
-        let Some(seen) = self.seen.get_mut(place % LOOP_PACKETS) else {
+        let seen = self
+            .seen
+            .get_or_insert_with(|| Box::new([Seen::default(); LOOP_PACKETS]));
+        let Some(seen) = seen.get_mut(place % LOOP_PACKETS) else {
             return false;
         };
         let again = seen.digest == digest && now_ms.wrapping_sub(seen.at_ms) < LOOP_MEMORY_MS;

@@ -9,7 +9,7 @@
 //! 5. [`Relay::drain_events`], [`Relay::drain_taps`].
 //!
 //! Invariants: every packet in is sent, handed up, or dropped for exactly one [`plan::DropReason`]; nothing is
-//! allocated, locked or logged for a packet that is forwarded; a set of plans applies as a whole, between batches.
+//! allocated, locked or logged for a packet that is forwarded, but for the first of a flow; a set of plans applies as a whole, between batches.
 #![forbid(unsafe_code)]
 
 mod egress;

@@ -42,7 +42,7 @@ impl State {
 
     /// What survives when `new` takes the place of `old`: counters, streams and timers always; the learned peer unless
     /// signalling has armed learning again.
-    pub(crate) fn adopt(mut self, now: Time, old: &Plan, new: &Plan) -> Self {
+    pub(crate) fn adopt(&mut self, now: Time, old: &Plan, new: &Plan) {
         if old.source.epoch != new.source.epoch || old.source.learning != new.source.learning {
             self.sources = Sources::new(now);
             self.rtcp_sender = None;
@@ -58,7 +58,6 @@ impl State {
         if new.reports.is_none() {
             self.next_report = None;
         }
-        self
     }
 }
 

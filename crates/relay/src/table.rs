@@ -6,12 +6,19 @@ use std::net::IpAddr;
 
 use plan::{CallKey, FlowId, Plan, PlanSet, RtcpPolicy, SocketId, Time};
 use slab::Slab;
+use smallvec::SmallVec;
 
-use crate::flow::{Fanout, Flow, SinkSlot};
+use crate::flow::{Fanout, Flow, SinkSlot, SinkSlots};
 use crate::limits;
 
 /// A flow's place in the slab; stays while the flow lives.
 pub(crate) type Slot = u32;
+
+/// The flows of one call. A call of two parties has four, with RTCP.
+type Flows = SmallVec<[(FlowId, Slot); 4]>;
+
+/// Sockets of one call.
+type Sockets = SmallVec<[SocketId; 8]>;
 
 /// Owner of one socket id.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +34,7 @@ pub(crate) struct SocketOwner {
 pub(crate) struct Table {
     pub(crate) flows: Slab<Flow>,
     sockets: Vec<Option<SocketOwner>>,
-    calls: BTreeMap<CallKey, Vec<(FlowId, Slot)>>,
+    calls: BTreeMap<CallKey, Flows>,
     /// Sockets that no plan names any more, until drained.
     pub(crate) released: Vec<SocketId>,
     /// Addresses of our own sockets, past and present: there are only as many as the machine has.
@@ -44,11 +51,9 @@ impl Table {
     }
 
     /// Where the flows of a call live.
-    pub(crate) fn slots_of(&self, call: CallKey) -> Vec<Slot> {
-        self.calls
-            .get(&call)
-            .map(|flows| flows.iter().map(|(_, slot)| *slot).collect())
-            .unwrap_or_default()
+    pub(crate) fn slots_of(&self, call: CallKey) -> SmallVec<[Slot; 4]> {
+        let flows = self.calls.get(&call).into_iter().flatten();
+        flows.map(|(_, slot)| *slot).collect()
     }
 
     /// Replaces a call's plans. Flows that stay keep their slot and what [`State::adopt`](crate::state::State::adopt)
@@ -60,7 +65,7 @@ impl Table {
         for socket in &before {
             self.set_owner(*socket, None);
         }
-        let mut flows: Vec<(FlowId, Slot)> = Vec::with_capacity(plans.len());
+        let mut flows = Flows::with_capacity(plans.len());
         for plan in plans {
             if flows.len() == limits::FLOWS_PER_CALL_MAX || flows.iter().any(|(id, _)| *id == plan.flow) {
                 self.refused += 1;
@@ -96,13 +101,13 @@ impl Table {
     }
 
     fn place(&mut self, now: Time, call: CallKey, kept: Option<Slot>, plan: Plan) -> Slot {
-        let old = kept.and_then(|slot| self.flows.try_remove(slot as usize));
-        // The slab hands out the place that was freed last, so that a flow that stays keeps its slot.
-        let flow = match old {
-            Some(old) => old.replan(now, plan),
-            None => Flow::new(now, call, plan),
-        };
-        Slot::try_from(self.flows.insert(flow)).unwrap_or(Slot::MAX)
+        if let Some(slot) = kept
+            && let Some(flow) = self.flows.get_mut(slot as usize)
+        {
+            flow.replan(now, plan);
+            return slot;
+        }
+        Slot::try_from(self.flows.insert(Flow::new(now, call, plan))).unwrap_or(Slot::MAX)
     }
 
     /// Resolves what the plans of one call say of each other, and claims their sockets.
@@ -112,7 +117,7 @@ impl Table {
             let Some(flow) = self.flows.get_mut(slot as usize) else {
                 continue;
             };
-            let resolve = |sinks: &[plan::Sink]| -> Vec<SinkSlot> {
+            let resolve = |sinks: &[plan::Sink]| -> SinkSlots {
                 let known = sinks
                     .iter()
                     .enumerate()
@@ -155,7 +160,7 @@ impl Table {
         self.own.contains(&ip)
     }
 
-    fn sockets_of(&self, flows: &[(FlowId, Slot)]) -> Vec<SocketId> {
+    fn sockets_of(&self, flows: &[(FlowId, Slot)]) -> Sockets {
         let plans = flows
             .iter()
             .filter_map(|(_, slot)| self.flows.get(*slot as usize));

@@ -1,5 +1,6 @@
 //! One `m=` section.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::{Attribute, Bandwidth, Connection, DroppedLine, Error, Protocol, Text, limits, scan};
@@ -104,28 +105,34 @@ pub enum MediaKind {
 impl MediaKind {
     /// By its word, letter case aside.
     pub fn from_text(text: &Text) -> Self {
-        match text.to_ascii_lowercase().as_slice() {
-            b"audio" => Self::Audio,
-            b"video" => Self::Video,
-            b"image" => Self::Image,
-            b"message" => Self::Message,
-            b"text" => Self::Text,
-            b"application" => Self::Application,
-            _ => Self::Other(text.clone()),
-        }
+        static KNOWN: [MediaKind; 6] = [
+            MediaKind::Audio,
+            MediaKind::Video,
+            MediaKind::Image,
+            MediaKind::Message,
+            MediaKind::Text,
+            MediaKind::Application,
+        ];
+        let known = KNOWN.iter().find(|kind| text.is(&kind.name()));
+        known.map_or_else(|| Self::Other(text.clone()), Self::clone)
     }
-}
 
-impl fmt::Display for MediaKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// Its word.
+    pub fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
             Self::Audio => "audio",
             Self::Video => "video",
             Self::Image => "image",
             Self::Message => "message",
             Self::Text => "text",
             Self::Application => "application",
-            Self::Other(text) => return text.fmt(f),
+            Self::Other(text) => return text.to_utf8(),
         })
+    }
+}
+
+impl fmt::Display for MediaKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
     }
 }

@@ -4,6 +4,7 @@
 //! of one body share one buffer: parsing allocates it once, and clones count references. The price is that a piece
 //! keeps its whole body alive; bodies are bounded (`limits::BODY_BYTES_MAX`).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::{Deref, Range};
@@ -37,6 +38,14 @@ impl Text {
     /// The text, if it is UTF-8.
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(self.as_bytes()).ok()
+    }
+
+    /// The text for reading: what is not UTF-8 is read as Latin-1.
+    pub fn to_utf8(&self) -> Cow<'_, str> {
+        match self.as_str() {
+            Some(text) => Cow::Borrowed(text),
+            None => self.iter().map(|&b| char::from(b)).collect(),
+        }
     }
 
     /// Whether this is `other`, letter case aside.
@@ -90,10 +99,7 @@ impl AsRef<[u8]> for Text {
 /// What is not UTF-8 is read as Latin-1. To keep such text as it is, use the bytes.
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.as_str() {
-            Some(s) => f.pad(s),
-            None => self.iter().try_for_each(|&b| write!(f, "{}", char::from(b))),
-        }
+        f.pad(&self.to_utf8())
     }
 }
 

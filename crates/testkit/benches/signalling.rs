@@ -247,7 +247,9 @@ impl Node {
     }
 
     fn settle(&mut self, now: Time, id: CallId) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         let mut ended = false;
         while let Some(output) = call.poll_output() {
             match output {
@@ -282,10 +284,10 @@ fn message(command: &str, n: u64) -> Vec<u8> {
     };
     let mut dict = Dict::new().with("command", command);
     if command != "delete" {
-        dict = dict
-            .with("sdp", &*sdp)
-            .with("ICE", "remove")
-            .with("replace", ["origin"].into_iter().collect::<ng_protocol::Value<'_>>());
+        dict = dict.with("sdp", &*sdp).with("ICE", "remove").with(
+            "replace",
+            ["origin"].into_iter().collect::<ng_protocol::Value<'_>>(),
+        );
     }
     dict.push("call-id", &**call_id);
     dict.push("from-tag", &**from_tag);

@@ -1,7 +1,9 @@
 //! The tables by name, built once: which key, flag or prefix a spelling stands for.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use foldhash::fast::FixedState;
 
 use super::draft::Draft;
 use super::flags::{self, Flag};
@@ -29,11 +31,11 @@ pub(super) fn prefix_of(flag: &[u8]) -> Option<(&'static Prefix, &[u8])> {
     (!rest.is_empty()).then_some((prefix, rest))
 }
 
-fn index<T>(
-    table: &'static [T],
-    names: fn(&T) -> (&'static str, &'static [&'static str]),
-) -> BTreeMap<String, &'static T> {
-    let mut index = BTreeMap::new();
+/// Only ever asked for single names: its order is nobody's business, and its names are ours, not those of an attacker.
+type Index<T> = HashMap<String, &'static T, FixedState>;
+
+fn index<T>(table: &'static [T], names: fn(&T) -> (&'static str, &'static [&'static str])) -> Index<T> {
+    let mut index = Index::with_hasher(FixedState::default());
     for entry in table {
         let (name, aliases) = names(entry);
         for spelling in std::iter::once(&name).chain(aliases) {
@@ -43,10 +45,10 @@ fn index<T>(
     index
 }
 
-pub(super) static KEYS: LazyLock<BTreeMap<String, &'static Key>> =
+pub(super) static KEYS: LazyLock<Index<Key>> =
     LazyLock::new(|| index(keys::table(), |key| (key.name, key.aliases)));
 
-pub(super) static FLAGS: LazyLock<BTreeMap<String, &'static Flag>> =
+pub(super) static FLAGS: LazyLock<Index<Flag>> =
     LazyLock::new(|| index(flags::table(), |flag| (flag.name, flag.aliases)));
 
 /// Longest first.

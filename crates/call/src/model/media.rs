@@ -1,5 +1,6 @@
 //! One `m=` line of one party.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -11,6 +12,9 @@ use super::{Id, PartyId};
 use crate::{AddressId, Family, LocalSockets};
 
 pub(crate) type MediaId = Id<Media>;
+
+/// The codecs of a media. Mostly what one side says is what the other is told, so that both hold the same list.
+pub(crate) type Formats = Arc<[Format]>;
 
 /// What a party said about one of its media, what it was told, and the sockets we hold towards it.
 #[derive(Debug)]
@@ -30,9 +34,9 @@ pub(crate) struct Media {
     /// The format list, for media without codecs that we know.
     pub(crate) formats_text: Text,
     /// What its party can receive: as it said, or as it was offered.
-    pub(crate) codecs: Vec<Format>,
+    pub(crate) codecs: Formats,
     /// What it was offered last.
-    pub(crate) proposed: Vec<Format>,
+    pub(crate) proposed: Formats,
     /// Direction, seen by its party.
     pub(crate) direction: Direction,
     /// Where its party wants its packets.
@@ -207,8 +211,8 @@ impl Media {
             protocol: Protocol::RtpAvp,
             protocol_text: None,
             formats_text: Text::default(),
-            codecs: Vec::new(),
-            proposed: Vec::new(),
+            codecs: Formats::default(),
+            proposed: Formats::default(),
             direction: Direction::SendRecv,
             remote: None,
             family: None,
@@ -269,10 +273,11 @@ impl Media {
     }
 
     /// Its protocol as it stands in `m=`.
-    pub(crate) fn protocol_name(&self) -> String {
-        match &self.protocol_text {
-            Some(text) => text.to_string(),
-            None => self.protocol.to_string(),
+    pub(crate) fn protocol_name(&self) -> Cow<'static, str> {
+        match (&self.protocol_text, self.protocol.name()) {
+            (None, Some(name)) => Cow::Borrowed(name),
+            (Some(text), _) => Cow::Owned(text.to_string()),
+            (None, None) => Cow::Owned(self.protocol.to_string()),
         }
     }
 

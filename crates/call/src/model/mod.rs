@@ -8,7 +8,7 @@ mod media;
 mod party;
 
 pub(crate) use arena::{Arena, Id};
-pub(crate) use media::{Armed, Foreign, Media, MediaId, Mux, Remote, SocketSet, Stream};
+pub(crate) use media::{Armed, Foreign, Formats, Media, MediaId, Mux, Remote, SocketSet, Stream};
 pub(crate) use party::{Party, PartyId, Printed};
 
 /// Media flows from a source's sender to a sink's receiver.

@@ -3,37 +3,53 @@
 
 use codecs::{CodecSpec, FmtpMatch, FmtpRule, Format, Kind, compare_fmtp};
 use ng_protocol::{CodecList, CodecRules};
+use smallvec::SmallVec;
+
+use crate::model::Formats;
+
+/// Some formats of a list.
+type Picked<'a> = SmallVec<[&'a Format; 8]>;
 
 /// What of an offer goes on to the other side. `None`: nothing is left, and the media is to be rejected.
-pub(crate) fn offer(said: &[Format], rules: &CodecRules) -> Option<Vec<Format>> {
-    pick(said, rules)
+pub(crate) fn offer(said: &Formats, rules: &CodecRules) -> Option<Formats> {
+    let picked = pick(said.iter().collect(), rules)?;
+    Some(share(said, &picked))
 }
 
 /// What of an answer goes back to the offerer: what had been proposed to the answerer, by number and format.
-pub(crate) fn answer(said: &[Format], proposed: &[Format], rules: &CodecRules) -> Option<Vec<Format>> {
+pub(crate) fn answer(said: &Formats, proposed: &[Format], rules: &CodecRules) -> Option<Formats> {
     let accepted = |f: &&Format| rules.allow_asymmetric || proposed.iter().any(|p| same(p, f));
-    let mut kept: Vec<Format> = said.iter().filter(accepted).cloned().collect();
+    let mut kept: Picked<'_> = said.iter().filter(accepted).collect();
     if kept.is_empty() {
         // COMPAT(rtpengine): an answer that fits nothing is passed on as it is.
-        kept = said.to_vec();
+        kept = said.iter().collect();
     }
-    let mut picked = pick(&kept, rules)?;
+    let mut picked = pick(kept, rules)?;
     if rules.single_codec {
         keep_single(&mut picked);
     }
-    Some(picked)
+    Some(share(said, &picked))
 }
 
 /// `strip`, `mask`, `consume`, `except` and `offer`.
-fn pick(said: &[Format], rules: &CodecRules) -> Option<Vec<Format>> {
-    let mut left: Vec<&Format> = said.iter().filter(|f| stays(f, rules)).collect();
+fn pick<'a>(said: Picked<'a>, rules: &CodecRules) -> Option<Picked<'a>> {
+    let mut left: Picked<'a> = said.iter().copied().filter(|f| stays(f, rules)).collect();
     let rank = |f: &&Format| position(&rules.offer, f).unwrap_or(usize::MAX);
     left.sort_by_key(rank);
     match left.is_empty() && !said.is_empty() {
         // COMPAT(rtpengine): a media that lost every codec gets them back, unless told otherwise.
         true if rules.allow_no_codec_media => None,
-        true => Some(said.to_vec()),
-        false => Some(left.into_iter().cloned().collect()),
+        true => Some(said),
+        false => Some(left),
+    }
+}
+
+/// The list that was picked from, if that is what was picked; else a list of its own.
+fn share(all: &Formats, picked: &[&Format]) -> Formats {
+    let untouched = picked.len() == all.len() && picked.iter().zip(&**all).all(|(a, b)| std::ptr::eq(*a, b));
+    match untouched {
+        true => Formats::clone(all),
+        false => picked.iter().copied().cloned().collect(),
     }
 }
 
@@ -53,7 +69,7 @@ fn stays(format: &Format, rules: &CodecRules) -> bool {
 }
 
 /// Only the first codec, and what goes with it (`single-codec`).
-fn keep_single(codecs: &mut Vec<Format>) {
+fn keep_single(codecs: &mut Picked<'_>) {
     let Some(first) = codecs.iter().find(|f| !is_supplemental(&f.spec)) else {
         return;
     };
@@ -134,10 +150,9 @@ pub(crate) fn normalise_fmtp(spec: &CodecSpec, fmtp: &mut String) {
 }
 
 /// Clock rates by payload type, for the packet side.
-pub(crate) fn clock_rates(codecs: &[Format]) -> Vec<(u8, u32)> {
+pub(crate) fn clock_rates(codecs: &[Format]) -> impl Iterator<Item = (u8, u32)> {
     codecs
         .iter()
         .filter(|f| f.spec.clock_rate != 0)
         .map(|f| (f.payload_type, f.spec.clock_rate))
-        .collect()
 }

@@ -7,7 +7,7 @@ use ng_protocol::{AddressSource, NgError, Settings};
 use sdp::{Address, Direction, Extmap, Session, Text, Value};
 
 use crate::limits::CODECS_MAX;
-use crate::model::Remote;
+use crate::model::{Formats, Remote};
 use crate::{Config, Family};
 
 /// One section, understood.
@@ -24,7 +24,7 @@ pub(crate) struct Said<'a> {
     /// It offers or accepts rtcp-mux.
     pub(crate) mux: bool,
     /// Its codecs, in its order.
-    pub(crate) codecs: Vec<Format>,
+    pub(crate) codecs: Formats,
     /// `a=rtcp-fb` is there.
     pub(crate) feedback: bool,
     /// `a=mid`.
@@ -69,9 +69,9 @@ impl<'a> Said<'a> {
             family: None,
             mux: has(|v| matches!(v, Value::RtcpMux)),
             codecs: if media.protocol.is_rtp() {
-                codecs_of(media)
+                codecs_of(media).into()
             } else {
-                Vec::new()
+                Formats::default()
             },
             feedback: own().any(|v| matches!(v, Value::RtcpFb(_))),
             mid: own().find_map(|v| {
@@ -197,7 +197,6 @@ fn codecs_of(media: &sdp::Media) -> Vec<Format> {
         if codecs.len() < CODECS_MAX && !codecs.iter().any(|f| f.payload_type == pt) {
             codecs.push(Format {
                 payload_type: pt,
-                spec: codecs::static_payload_type(pt).unwrap_or_default(),
                 ..Format::default()
             });
         }
@@ -206,7 +205,7 @@ fn codecs_of(media: &sdp::Media) -> Vec<Format> {
         match &attribute.parsed {
             Value::Rtpmap(map) => {
                 for f in codecs.iter_mut().filter(|f| f.payload_type == map.payload_type) {
-                    f.spec = codecs::CodecSpec::new(map.name.to_string(), map.clock_rate, map.channels);
+                    f.spec = codecs::CodecSpec::new(map.name.to_utf8(), map.clock_rate, map.channels);
                 }
             }
             Value::Fmtp(fmtp) => {
@@ -222,13 +221,16 @@ fn codecs_of(media: &sdp::Media) -> Vec<Format> {
                     .iter_mut()
                     .filter(|f| Some(f.payload_type) == fb.payload_type)
                 {
-                    f.rtcp_fb.push(fb.value.to_string());
+                    f.rtcp_fb.push(fb.value.to_utf8().into_owned());
                 }
             }
             _ => {}
         }
     }
     for format in &mut codecs {
+        if format.spec.name.is_empty() {
+            format.spec = codecs::static_payload_type(format.payload_type).unwrap_or_default();
+        }
         if let Some(fmtp) = &mut format.fmtp {
             super::codec::normalise_fmtp(&format.spec, fmtp);
         }
@@ -238,9 +240,9 @@ fn codecs_of(media: &sdp::Media) -> Vec<Format> {
 
 /// Everything after the format and one blank. COMPAT(rtpengine): further blanks are kept.
 fn parameters(attribute: &sdp::Attribute, fmtp: &sdp::Fmtp) -> String {
-    let value = attribute.value.as_ref().map(Text::to_string).unwrap_or_default();
+    let value = attribute.value.as_ref().map(Text::to_utf8).unwrap_or_default();
     match value.split_once(' ') {
         Some((_, parameters)) => parameters.to_owned(),
-        None => fmtp.parameters.to_string(),
+        None => fmtp.parameters.to_utf8().into_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use ng_protocol::{AttrAction, AttrRule, AttrScope};
 use sdp::MediaKind;
 
-use super::push;
+use super::{push, push_parts};
 
 /// Prints the attributes of one section.
 pub(crate) struct Attributes<'a> {
@@ -19,10 +19,9 @@ impl<'a> Attributes<'a> {
 
     /// For a media of this kind.
     pub(crate) fn of_media(rules: &'a [AttrRule], kind: &MediaKind) -> Self {
-        let kind = kind.to_string();
         Self::new(rules, |scope| match scope {
             AttrScope::Session => false,
-            AttrScope::Media(name) => name.eq_ignore_ascii_case(kind.as_bytes()),
+            AttrScope::Media(name) => name.eq_ignore_ascii_case(kind.name().as_bytes()),
         })
     }
 
@@ -43,8 +42,13 @@ impl<'a> Attributes<'a> {
         self.print(out, text, true);
     }
 
-    /// A generated line. COMPAT(rtpengine): one that starts with a tag (`rtpmap:8 …`) is only found by name and tag.
-    pub(crate) fn generate(&mut self, out: &mut Vec<u8>, text: &str) {
+    /// A generated line, in pieces. COMPAT(rtpengine): one that starts with a tag (`rtpmap:8 …`) is only found by name
+    /// and tag.
+    pub(crate) fn generate(&mut self, out: &mut Vec<u8>, parts: &[&str]) {
+        if self.actions.is_empty() {
+            return push_parts(out, 'a', parts);
+        }
+        let text = parts.concat();
         self.print(out, text.as_bytes(), !text.contains(' '));
     }
 

@@ -1,5 +1,6 @@
 //! One `m=` section.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use codecs::Format;
@@ -7,12 +8,13 @@ use ng_protocol::{RtcpAttribute, Settings};
 use sdp::{Attribute, Text, Treatment, Value};
 
 use super::attributes::Attributes;
-use super::{Deal, Line, push, push_bandwidths};
+use super::{Deal, Line, push, push_bandwidths, push_parts};
 use crate::Family;
 use crate::call::Call;
 use crate::model::Media;
 use crate::negotiate::said::Said;
 use crate::offer_answer::Exchange;
+use crate::text;
 
 impl Call {
     pub(crate) fn print_media(&self, exchange: &Exchange<'_>, line: &Line<'_>, out: &mut Vec<u8>) {
@@ -45,28 +47,31 @@ impl Call {
         } else {
             media.rtp_port()
         };
-        let formats = if deal.rejected {
-            media.formats_text.to_vec()
-        } else {
-            format_list(&deal.codecs, media)
-        };
-        let m = format!("{} {port} {} ", media.kind, media.protocol_name());
-        push(out, 'm', &[m.as_bytes(), &formats].concat());
+        push_parts(
+            out,
+            'm',
+            &[
+                media.kind.name().as_bytes(),
+                b" ",
+                itoa::Buffer::new().format(port).as_bytes(),
+                b" ",
+                media.protocol_name().as_bytes(),
+                b" ",
+                &format_list(deal, media),
+            ],
+        );
         for info in said.iter().flat_map(|s| &s.media.info) {
             push(out, 'i', info);
         }
         let address = self.address_to_print(exchange, line, media);
-        push(
-            out,
-            'c',
-            format!("IN {} {address}", sdp::addr_type(address)).as_bytes(),
-        );
+        let (family, host) = (sdp::addr_type(address), text::address(address));
+        push_parts(out, 'c', &["IN ", family, " ", &host]);
         push_bandwidths(out, said.map_or(&[], |s| &s.media.bandwidths));
         if let Some(mid) = mid_to_print(media, settings) {
-            attributes.generate(out, &format!("mid:{mid}"));
+            attributes.generate(out, &["mid:", &mid.to_string()]);
         }
         if let Some(label) = said.and_then(|s| s.label.as_ref()) {
-            attributes.generate(out, &format!("label:{label}"));
+            attributes.generate(out, &["label:", &label.to_string()]);
         }
         if deal.rejected {
             return;
@@ -77,7 +82,7 @@ impl Call {
             copy_attributes(said, settings, attributes, out);
         }
         if !settings.sdp.original_sendrecv {
-            attributes.generate(out, self.direction_to_print(line, media).name());
+            attributes.generate(out, &[self.direction_to_print(line, media).name()]);
         }
         print_rtcp(
             settings,
@@ -89,10 +94,10 @@ impl Call {
             out,
         );
         if let Some(ptime) = said.and_then(|s| s.ptime).or(media.ptime) {
-            attributes.generate(out, &format!("ptime:{ptime}"));
+            attributes.generate(out, &["ptime:", itoa::Buffer::new().format(ptime)]);
         }
         if let Some(maxptime) = said.and_then(|s| s.maxptime) {
-            attributes.generate(out, &format!("maxptime:{maxptime}"));
+            attributes.generate(out, &["maxptime:", itoa::Buffer::new().format(maxptime)]);
         }
         attributes.add(out);
     }
@@ -147,7 +152,7 @@ impl Call {
             let line = format!(
                 "candidate:{foundation} {component} UDP {priority} {ip} {port} typ relay raddr {ip} rport {port}"
             );
-            attributes.generate(out, &line);
+            attributes.generate(out, &[&line]);
         }
     }
 }
@@ -178,42 +183,57 @@ fn print_verbatim(
     }
 }
 
-/// The payload types; else the list as it came; else `0`.
-fn format_list(codecs: &[Format], media: &Media) -> Vec<u8> {
-    if codecs.is_empty() {
-        return if media.formats_text.is_empty() {
-            b"0".to_vec()
-        } else {
-            media.formats_text.to_vec()
-        };
+/// The payload types; else the list as it came; else `0`. That of a rejected media is not looked at.
+fn format_list<'a>(deal: &Deal, media: &'a Media) -> Cow<'a, [u8]> {
+    let as_it_came = &media.formats_text;
+    if deal.rejected {
+        return Cow::Borrowed(as_it_came);
     }
-    let numbers: Vec<String> = codecs.iter().map(|f| f.payload_type.to_string()).collect();
-    numbers.join(" ").into_bytes()
+    if deal.codecs.is_empty() {
+        return Cow::Borrowed(if as_it_came.is_empty() { b"0" } else { as_it_came });
+    }
+    let mut list = Vec::with_capacity(deal.codecs.len() * 4);
+    for (at, format) in deal.codecs.iter().enumerate() {
+        if at > 0 {
+            list.push(b' ');
+        }
+        list.extend_from_slice(itoa::Buffer::new().format(format.payload_type).as_bytes());
+    }
+    Cow::Owned(list)
 }
 
 fn print_codecs(codecs: &[Format], attributes: &mut Attributes<'_>, out: &mut Vec<u8>) {
     for format in codecs {
-        let (pt, spec) = (format.payload_type, &format.spec);
-        let mut map = format!("rtpmap:{pt} {}/{}", spec.name, spec.clock_rate);
-        if spec.channels > 1 {
-            map.push_str(&format!("/{}", spec.channels));
-        }
-        attributes.generate(out, &map);
+        let spec = &format.spec;
+        let [mut pt, mut clock_rate, mut channels] = [itoa::Buffer::new(); 3];
+        let (pt, clock_rate) = (pt.format(format.payload_type), clock_rate.format(spec.clock_rate));
+        let map = [
+            "rtpmap:",
+            pt,
+            " ",
+            &spec.name,
+            "/",
+            clock_rate,
+            "/",
+            channels.format(spec.channels),
+        ];
+        let shown = if spec.channels > 1 { &map[..] } else { &map[..6] };
+        attributes.generate(out, shown);
         if let Some(fmtp) = format.fmtp.as_ref().filter(|f| !f.is_empty()) {
-            attributes.generate(out, &format!("fmtp:{pt} {fmtp}"));
+            attributes.generate(out, &["fmtp:", pt, " ", fmtp]);
         }
         for fb in &format.rtcp_fb {
-            attributes.generate(out, &format!("rtcp-fb:{pt} {fb}"));
+            attributes.generate(out, &["rtcp-fb:", pt, " ", fb]);
         }
     }
 }
 
 fn print_extmaps(deal: &Deal, media: &Media, attributes: &mut Attributes<'_>, out: &mut Vec<u8>) {
     if !deal.extmaps.is_empty() && media.mixed != Some(false) {
-        attributes.generate(out, "extmap-allow-mixed");
+        attributes.generate(out, &["extmap-allow-mixed"]);
     }
     for extmap in &deal.extmaps {
-        attributes.generate(out, &extmap_text(extmap));
+        attributes.generate(out, &[&extmap_text(extmap)]);
     }
 }
 
@@ -273,17 +293,17 @@ fn print_rtcp(
     } else {
         media.rtcp_port()
     };
+    let mut digits = itoa::Buffer::new();
+    let port = digits.format(port);
     match settings.rtcp.attribute {
         RtcpAttribute::None => {}
-        RtcpAttribute::Port => attributes.generate(out, &format!("rtcp:{port}")),
+        RtcpAttribute::Port => attributes.generate(out, &["rtcp:", port]),
         RtcpAttribute::Full => {
-            attributes.generate(
-                out,
-                &format!("rtcp:{port} IN {} {address}", sdp::addr_type(address)),
-            );
+            let (family, host) = (sdp::addr_type(address), text::address(address));
+            attributes.generate(out, &["rtcp:", port, " IN ", family, " ", &host]);
         }
     }
     if mux {
-        attributes.generate(out, "rtcp-mux");
+        attributes.generate(out, &["rtcp-mux"]);
     }
 }

@@ -8,11 +8,10 @@ mod media;
 mod origin;
 mod session;
 
-use codecs::Format;
 use sdp::Extmap;
 
 use crate::call::Call;
-use crate::model::{Media, MediaId};
+use crate::model::{Formats, Media, MediaId};
 use crate::negotiate::said::Said;
 use crate::offer_answer::Exchange;
 
@@ -20,7 +19,7 @@ use crate::offer_answer::Exchange;
 #[derive(Debug, Default)]
 pub(crate) struct Deal {
     /// Codecs, in order.
-    pub(crate) codecs: Vec<Format>,
+    pub(crate) codecs: Formats,
     /// Header extensions, in order.
     pub(crate) extmaps: Vec<Extmap>,
     /// `a=rtcp-mux`.
@@ -63,21 +62,28 @@ impl Line<'_> {
 impl Call {
     /// The body for the receiver.
     pub(crate) fn print(&mut self, exchange: &Exchange<'_>, lines: &[Line<'_>]) -> Vec<u8> {
-        let mut body = Vec::with_capacity(1024);
-        self.print_session(exchange, &mut body);
+        let mut out = Vec::with_capacity(1024);
+        self.print_session(exchange, &mut out);
         for line in lines {
-            self.print_media(exchange, line, &mut body);
+            self.print_media(exchange, line, &mut out);
         }
-        let head = self.print_head(exchange, lines, &body);
-        [head, body].concat()
+        let body = out.len();
+        self.print_head(exchange, lines, &mut out);
+        out.rotate_left(body);
+        out
     }
 }
 
 /// Appends one line.
 pub(crate) fn push(out: &mut Vec<u8>, letter: char, value: &[u8]) {
+    push_parts(out, letter, &[value]);
+}
+
+/// Appends one line that comes in pieces.
+pub(crate) fn push_parts(out: &mut Vec<u8>, letter: char, parts: &[impl AsRef<[u8]>]) {
     out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
     out.push(b'=');
-    out.extend_from_slice(value);
+    parts.iter().for_each(|part| out.extend_from_slice(part.as_ref()));
     out.extend_from_slice(b"\r\n");
 }
 

@@ -1,43 +1,42 @@
 //! `v=`, `o=` and `s=`: copied from the sender, or kept as the receiver has seen them (`replace`).
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 
 use ng_protocol::ReplaceRules;
 use sdp::{Origin, Text};
 
-use super::{Line, push};
+use super::{Line, push, push_parts};
 use crate::call::Call;
 use crate::model::Printed;
 use crate::offer_answer::Exchange;
+use crate::text;
 
 impl Call {
-    /// The first three lines. They come last, because the version in `o=` may depend on all the rest.
-    pub(crate) fn print_head(&mut self, exchange: &Exchange<'_>, lines: &[Line<'_>], body: &[u8]) -> Vec<u8> {
+    /// The first three lines, appended to all the rest: the version in `o=` may depend on that.
+    pub(crate) fn print_head(&mut self, exchange: &Exchange<'_>, lines: &[Line<'_>], out: &mut Vec<u8>) {
         let ours = self.our_address(exchange, lines);
-        let replace = &exchange.settings.sdp.replace;
-        let printed = &mut self.model.parties[exchange.to].printed;
-        let name = exchange
-            .session
-            .name
-            .as_ref()
-            .map_or_else(|| Text::from("-"), Text::new);
-        let name = keep_first(&mut printed.session_name, name, replace.session_name);
-        let origin = exchange.session.origin.as_ref();
-        let identity = identity(printed, origin, replace, ours);
-        let hash = hash_of(&[&identity, &name, body]);
-        let changed = printed.body_hash.replace(hash) != Some(hash);
-        let version = version(printed, origin, replace, changed);
-        let [user_and_id, host] = split_identity(&identity);
-        let mut head = Vec::with_capacity(128);
-        push(&mut head, 'v', b"0");
-        push(
-            &mut head,
-            'o',
-            &[user_and_id, b" ", &version, b" ", host].concat(),
+        let (session, replace) = (exchange.session, &exchange.settings.sdp.replace);
+        let (origin, printed) = (
+            session.origin.as_ref(),
+            &mut self.model.parties[exchange.to].printed,
         );
-        push(&mut head, 's', &name);
-        head
+        let host = host(printed, origin, replace, ours);
+        let name = session.name.as_deref().unwrap_or(b"-");
+        let name = keep_first(&mut printed.session_name, name, replace.session_name);
+        let username = origin.map_or(&b"-"[..], |o| &o.username);
+        let keep = replace.username || replace.origin_full;
+        let username = keep_first(&mut printed.username, username, keep);
+        let session_id = origin.map_or(&b"0"[..], |o| &o.session_id);
+        let session_id = keep_first(&mut printed.session_id, session_id, replace.origin_full);
+        let hash = hash_of(&[username, session_id, host.as_bytes(), name, out]);
+        let changed = printed.body_hash.replace(hash) != Some(hash);
+        let version = version(&mut printed.version, origin, replace, changed);
+        push(out, 'v', b"0");
+        let parts = [username, b" ", session_id, b" ", &version, b" ", host.as_bytes()];
+        push_parts(out, 'o', &parts);
+        push(out, 's', name);
     }
 
     /// The address we advertise to the receiver: that of its first media.
@@ -50,30 +49,18 @@ impl Call {
     }
 }
 
-/// Separates what stands before and after the version in `o=`; not a byte of SDP.
-const SEPARATOR: u8 = b'\n';
-
-/// `o=` without its version: user name and session id, separator, address.
-fn identity(
+/// Network type, address type and address.
+fn host(
     printed: &mut Printed,
     origin: Option<&Origin>,
     replace: &ReplaceRules,
     ours: Option<IpAddr>,
-) -> Vec<u8> {
-    let field = |text: Option<&Text>, default| text.map_or_else(|| Text::from(default), Text::new);
-    let username = field(origin.map(|o| &o.username), "-");
-    let username = keep_first(
-        &mut printed.username,
-        username,
-        replace.username || replace.origin_full,
-    );
-    let session_id = field(origin.map(|o| &o.session_id), "0");
-    let session_id = keep_first(&mut printed.session_id, session_id, replace.origin_full);
+) -> String {
     let ours = ours.filter(|_| replace.origin || replace.origin_full);
-    let host = match (ours, origin) {
+    match (ours, origin) {
         (Some(ours), _) => {
             let ours = *printed.address.get_or_insert(ours);
-            format!("IN {} {ours}", sdp::addr_type(ours))
+            ["IN ", sdp::addr_type(ours), " ", &text::address(ours)].concat()
         }
         (None, Some(o)) => {
             format!(
@@ -82,38 +69,34 @@ fn identity(
             )
         }
         (None, None) => "IN IP4 0.0.0.0".to_owned(),
-    };
-    [&username[..], b" ", &session_id, &[SEPARATOR], host.as_bytes()].concat()
-}
-
-fn split_identity(identity: &[u8]) -> [&[u8]; 2] {
-    let at = identity
-        .iter()
-        .position(|b| *b == SEPARATOR)
-        .unwrap_or(identity.len());
-    let (before, after) = identity.split_at(at);
-    [before, after.get(1..).unwrap_or_default()]
+    }
 }
 
 /// The version: as received, or counted by us. One that is no number passes as it is.
-fn version(printed: &mut Printed, origin: Option<&Origin>, replace: &ReplaceRules, changed: bool) -> Vec<u8> {
-    let received = origin.map_or_else(|| Text::from("0"), |o| o.version.clone());
-    let Some(number) = received.parse::<u64>() else {
-        return received.to_vec();
+fn version<'a>(
+    last: &mut Option<u64>,
+    origin: Option<&'a Origin>,
+    replace: &ReplaceRules,
+    changed: bool,
+) -> Cow<'a, [u8]> {
+    let number = match origin.map(|o| (&o.version, o.version.parse::<u64>())) {
+        None => 0,
+        Some((_, Some(number))) => number,
+        Some((received, None)) => return Cow::Borrowed(received),
     };
-    let version = match printed.version {
+    let version = match *last {
         Some(last) if replace.force_increment => number.max(last.saturating_add(1)),
         Some(last) if replace.sdp_version || replace.origin_full => last.saturating_add(changed.into()),
         _ => number,
     };
-    printed.version = Some(version);
-    version.to_string().into_bytes()
+    *last = Some(version);
+    Cow::Owned(version.to_string().into_bytes())
 }
 
 /// The first value that was ever printed if it is to be kept, else the current one.
-fn keep_first(first: &mut Option<Text>, current: Text, keep: bool) -> Text {
-    let first = first.get_or_insert_with(|| current.clone());
-    if keep { first.clone() } else { current }
+fn keep_first<'a>(first: &'a mut Option<Text>, current: &'a [u8], keep: bool) -> &'a [u8] {
+    let first = first.get_or_insert_with(|| Text::new(current));
+    if keep { first } else { current }
 }
 
 fn hash_of(parts: &[&[u8]]) -> u64 {

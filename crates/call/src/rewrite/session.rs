@@ -30,7 +30,7 @@ impl Call {
         }
         let mut attributes = Attributes::of_session(&settings.sdp.attributes);
         if settings.dialogue.loop_protect {
-            attributes.generate(out, &format!("rtpengine:{}", self.config.instance_id));
+            attributes.generate(out, &["rtpengine:", &self.config.instance_id]);
         }
         let transparent = settings.ice.handling == IceHandling::ForceRelay;
         for attribute in &session.attributes {

@@ -67,9 +67,13 @@ fn the_plan_decides_what_flows() {
         &|p| p[0].sinks[0].process.payload_types = vec![8, 0],
         &format!("2>{B}"),
     );
-    check("echo", &|p| p[0].sinks = vec![sink(1)], &format!("1>{A}"));
+    check("echo", &|p| p[0].sinks = vec![sink(1)].into(), &format!("1>{A}"));
     check("to both", &|p| p[0].sinks.push(sink(1)), &format!("2>{B} 1>{A}"));
-    check("sink without a flow", &|p| p[0].sinks = vec![sink(77)], "no-sink");
+    check(
+        "sink without a flow",
+        &|p| p[0].sinks = vec![sink(77)].into(),
+        "no-sink",
+    );
 }
 
 #[test]
@@ -156,7 +160,7 @@ fn a_loop_carries_each_packet_twice_at_most() {
     // Two calls that point at each other: what A sends to call 1 goes round through socket 2 and socket 3.
     let other = |flow: u64, to: u64, peer: &str| {
         let mut p = plan(flow, Component::Rtp, Some(peer));
-        p.sinks = vec![sink(to)];
+        p.sinks = vec![sink(to)].into();
         p
     };
     for framing in [Framing::Rtp, Framing::Opaque] {
@@ -211,7 +215,7 @@ fn sockets_stay_while_a_plan_lists_them_and_are_released_once() {
     };
     let mut world = World::new(pair());
     let mut plans = pair();
-    plans[1].sockets = vec![socket(8), socket(2)];
+    plans[1].sockets = vec![socket(8), socket(2)].into();
     world.install(plans.clone());
     assert_eq!(released(&mut world), []);
     assert_eq!(
@@ -220,7 +224,7 @@ fn sockets_stay_while_a_plan_lists_them_and_are_released_once() {
         "late packets at the old port"
     );
     assert_eq!(world.arrive(B, 8, &rtp(5, 2)), format!("1>{A}"));
-    plans[1].sockets = vec![socket(8)];
+    plans[1].sockets = vec![socket(8)].into();
     world.install(plans);
     assert_eq!(released(&mut world), [2]);
     assert_eq!(world.arrive(B, 2, &rtp(5, 3)), "no-flow");

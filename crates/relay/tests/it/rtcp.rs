@@ -46,8 +46,8 @@ fn muxed_and_unmuxed_sides_understand_each_other() {
     let mut plans = pair_with_rtcp();
     plans[0].component = Component::Mux;
     plans[0].rtcp_flow = None;
-    plans[0].rtcp_sinks = vec![sink(12)];
-    plans[3].rtcp_sinks = vec![sink(1)];
+    plans[0].rtcp_sinks = vec![sink(12)].into();
+    plans[3].rtcp_sinks = vec![sink(1)].into();
     plans.remove(2);
     let mut world = World::new(plans);
     assert_eq!(world.arrive(A, 1, &rtp(5, 1)), format!("2>{B}"));
@@ -82,7 +82,7 @@ fn a_strangers_goodbye_is_not_carried() {
     // The same with both on one port, and at the RTCP port that is left over.
     let mut plans = pair_with_rtcp();
     plans[0].component = Component::Mux;
-    plans[0].rtcp_sinks = vec![sink(12)];
+    plans[0].rtcp_sinks = vec![sink(12)].into();
     plans[2].peer = None;
     let mut world = World::new(plans);
     world.arrive(A, 1, &rtp(5, 1));

@@ -24,7 +24,7 @@ pub(crate) fn addr(text: &str) -> SocketAddr {
 pub(crate) fn plan(flow: u64, component: Component, peer: Option<&str>) -> Plan {
     Plan {
         flow: FlowId(flow),
-        sockets: vec![socket(flow)],
+        sockets: vec![socket(flow)].into(),
         framing: Framing::Rtp,
         component,
         peer: peer.map(addr),
@@ -41,8 +41,8 @@ pub(crate) fn plan(flow: u64, component: Component, peer: Option<&str>) -> Plan 
             send: true,
             blocked: false,
         },
-        sinks: Vec::new(),
-        rtcp_sinks: Vec::new(),
+        sinks: plan::Sinks::new(),
+        rtcp_sinks: plan::Sinks::new(),
         rtcp_flow: None,
         reports: None,
         taps: Vec::new(),
@@ -50,7 +50,7 @@ pub(crate) fn plan(flow: u64, component: Component, peer: Option<&str>) -> Plan 
         pierce_nat: false,
         nat_wait: false,
         tos: 0,
-        clock_rates: vec![(0, 8000)],
+        clock_rates: vec![(0, 8000)].into(),
         stats: Arc::new(FlowStats::default()),
     }
 }
@@ -75,8 +75,8 @@ pub(crate) fn sink(to: u64) -> Sink {
 /// Two parties with RTP only: A's flow 1, B's flow 2.
 pub(crate) fn pair() -> Vec<Plan> {
     let (mut a, mut b) = (plan(1, Component::Rtp, Some(A)), plan(2, Component::Rtp, Some(B)));
-    a.sinks = vec![sink(2)];
-    b.sinks = vec![sink(1)];
+    a.sinks = vec![sink(2)].into();
+    b.sinks = vec![sink(1)].into();
     vec![a, b]
 }
 
@@ -87,8 +87,8 @@ pub(crate) fn pair_with_rtcp() -> Vec<Plan> {
     plans[1].rtcp_flow = Some(FlowId(12));
     let mut a = plan(11, Component::Rtcp, Some("198.51.100.1:2011"));
     let mut b = plan(12, Component::Rtcp, Some("198.51.100.3:2013"));
-    a.rtcp_sinks = vec![sink(12)];
-    b.rtcp_sinks = vec![sink(11)];
+    a.rtcp_sinks = vec![sink(12)].into();
+    b.rtcp_sinks = vec![sink(11)].into();
     plans.extend([a, b]);
     plans
 }
