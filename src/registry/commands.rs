@@ -9,7 +9,7 @@ use ng_protocol::{
 use plan::CallKey;
 
 use super::inputs::guarded;
-use super::table::Place;
+use super::table::{Entry, Place};
 use super::{CommandJob, Job, Shard, ask_all};
 use crate::clock;
 use crate::control::cli;
@@ -23,7 +23,13 @@ impl Shard {
         let Some(job) = self.elsewhere(job) else { return };
         let started = Instant::now();
         let kind = job.request.command.kind();
-        let result = guarded(kind.name(), || self.command(&job)).unwrap_or(Err(NgError::Internal));
+        let result = guarded(kind.name(), || self.command(&job)).unwrap_or_else(|| {
+            if let Some(Place::Here(key)) = job.request.command.call_id().and_then(|id| self.table.find(id)) {
+                self.abandon(key);
+            }
+            self.env.undo();
+            Err(NgError::Internal)
+        });
         let dict = match &result {
             Ok(dict) => dict,
             Err(error) => &refusal(error, job.request.common.load_limit),
@@ -60,8 +66,12 @@ impl Shard {
                     return Some(job);
                 }
             }
-            command => match command.call_id().map(|id| self.table.find(id)) {
-                Some(Some(Place::Shard(shard))) => self.pass_on(shard, job),
+            command => match command.call_id().map(|id| (id, self.table.find(id))) {
+                Some((_, Some(Place::Shard(shard)))) => self.pass_on(shard, job),
+                // It was passed on to us because the call was here for a while.
+                Some((id, None)) if self.control().shard_for(Some(id)) != self.index() => {
+                    self.pass_on(self.control().shard_for(Some(id)), job);
+                }
                 _ => return Some(job),
             },
         }
@@ -165,20 +175,40 @@ impl Shard {
         let Some(entry) = self.table.remove(from) else {
             return Err(NgError::UnknownCallId);
         };
-        let (names, client) = (entry.names, entry.client);
         let Some(target) = self.table.get_mut(into) else {
+            self.send_home(entry);
             return Err(NgError::UnknownCallId);
         };
-        match target.call.merge(entry.call) {
+        let Entry {
+            call,
+            names,
+            client,
+            callback,
+            flows,
+            families,
+            tos,
+            deadline,
+        } = *entry;
+        match target.call.merge(call) {
             Ok(()) => {
                 self.table.add_names(into, names);
                 self.control().admission.count_session(-1);
+                // They come again with the next plan of the call they are part of now.
+                self.control().statistics.count_flows(-(flows.len() as i64));
                 self.driver().merge(from, into);
                 Ok(())
             }
             Err((call, error)) => {
-                self.table.insert(*call, names, client);
-                self.table.schedule(from);
+                self.send_home(Box::new(Entry {
+                    call: *call,
+                    names,
+                    client,
+                    callback,
+                    flows,
+                    families,
+                    tos,
+                    deadline,
+                }));
                 Err(error)
             }
         }
@@ -204,6 +234,7 @@ impl Shard {
         let Some(entry) = self.table.get_mut(key) else {
             return Err(NgError::UnknownCallId);
         };
+        self.env.begin();
         let result = step(&mut entry.call, clock::now(), &mut self.env);
         self.drain(key);
         result

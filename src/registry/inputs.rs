@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use call::EndReason;
 use plan::CallKey;
 
 use super::Shard;
@@ -48,7 +49,7 @@ impl Shard {
     }
 
     /// Ends a call that cannot even be asked any more, so that its ports come back.
-    fn abandon(&mut self, key: CallKey) {
+    pub(super) fn abandon(&mut self, key: CallKey) {
         let Some(entry) = self.table.remove(key) else {
             return;
         };
@@ -57,6 +58,9 @@ impl Shard {
         let control = &self.parts.control;
         control.admission.count_session(-1);
         control.statistics.count_flows(-(entry.flows.len() as i64));
+        let lasted = clock::now().since(entry.call.created());
+        let flows = entry.flows.iter().map(|f| &**f);
+        control.statistics.call_ended(EndReason::Forced, lasted, flows);
         self.forget_elsewhere(&entry);
     }
 }

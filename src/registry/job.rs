@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use call::Call;
 use ng_protocol::{CallId, Request};
 
-use super::Shard;
+use super::{Entry, Shard};
 use crate::control::reply::Replier;
 
 /// One job for a shard.
@@ -20,19 +19,13 @@ pub enum Job {
     /// A call is needed by another shard, to become one with a call there; then the command goes on there.
     Release(CallId, Box<CommandJob>),
     /// The call that was asked for, with all its names; `None` if there was none.
-    Adopt(Option<Box<Moved>>, Box<CommandJob>),
+    Adopt(Option<Box<Entry>>, Box<CommandJob>),
+    /// A call that was asked for comes home: it could not become one with another.
+    Return(Box<Entry>),
     /// A call-id that was moved away is over.
     Forget(CallId),
     /// End.
     Stop,
-}
-
-/// A call on its way between shards.
-pub struct Moved {
-    /// The call.
-    pub call: Call,
-    /// Its call-ids.
-    pub names: Vec<CallId>,
 }
 
 /// A request and the way back.

@@ -109,6 +109,14 @@ impl Shard {
         self.table.iter()
     }
 
+    /// The call of this name.
+    pub fn entry(&self, name: &CallId) -> Option<&Entry> {
+        match self.table.find(name)? {
+            Place::Here(key) => self.table.get(key),
+            Place::Shard(_) => None,
+        }
+    }
+
     /// All call-ids.
     pub fn names(&self) -> impl Iterator<Item = &CallId> {
         self.table.names()
@@ -164,6 +172,7 @@ impl Shard {
                 Ok(Job::Visit(visit)) => drop(guarded("a look at the calls", || visit(self))),
                 Ok(Job::Release(name, job)) => self.release(name, job),
                 Ok(Job::Adopt(moved, job)) => self.adopt(moved, *job),
+                Ok(Job::Return(entry)) => self.table.put(entry),
                 Ok(Job::Forget(name)) => self.table.forget(&name),
                 Ok(Job::Stop) => return false,
                 Err(_) => break,
@@ -243,6 +252,7 @@ impl Shard {
         control
             .statistics
             .call_ended(end.reason, lasted, entry.flows.iter().map(|f| &**f));
+        control.statistics.add_quality(entry.call.quality());
         let reason = reason_text(end.reason);
         tracing::info!(call = %entry.call.call_id(), "call ended: {reason} after {:.1} s", lasted.as_secs_f64());
         self.forget_elsewhere(&entry);

@@ -24,7 +24,9 @@ pub struct Entry {
     pub flows: Vec<Arc<FlowStats>>,
     /// Whether any of its sockets is IPv4, and any IPv6.
     pub families: (bool, bool),
-    deadline: Option<Time>,
+    /// TOS byte of its packets.
+    pub tos: u8,
+    pub(super) deadline: Option<Time>,
 }
 
 impl Entry {
@@ -32,6 +34,7 @@ impl Entry {
     pub fn take_flows(&mut self, set: &PlanSet, statistics: &Statistics) {
         statistics.count_flows(set.plans.len() as i64 - self.flows.len() as i64);
         self.flows = set.plans.iter().map(|p| Arc::clone(&p.stats)).collect();
+        self.tos = set.plans.first().map_or(self.tos, |p| p.tos);
         let sockets = || set.plans.iter().flat_map(|p| &p.sockets);
         self.families = (
             sockets().any(|s| s.addr.is_ipv4()),
@@ -61,6 +64,11 @@ impl Table {
     /// Where a call-id leads.
     pub(super) fn find(&self, name: &CallId) -> Option<Place> {
         self.names.get(name).copied()
+    }
+
+    /// One call, to look at.
+    pub(super) fn get(&self, key: CallKey) -> Option<&Entry> {
+        self.calls.get(&key).map(|entry| &**entry)
     }
 
     /// One call.
@@ -104,18 +112,29 @@ impl Table {
             callback: None,
             flows: Vec::new(),
             families: (false, false),
+            tos: 0,
             deadline: None,
         };
         self.calls.insert(key, Box::new(entry));
     }
 
+    /// Adds a call that was removed here or elsewhere, with all that was known of it.
+    pub(super) fn put(&mut self, entry: Box<Entry>) {
+        let key = entry.call.key();
+        for name in &entry.names {
+            self.names.insert(name.clone(), Place::Here(key));
+        }
+        self.calls.insert(key, entry);
+        self.schedule(key);
+    }
+
     /// Takes a call out, its names too.
     pub(super) fn remove(&mut self, key: CallKey) -> Option<Box<Entry>> {
-        let entry = self.calls.remove(&key)?;
+        let mut entry = self.calls.remove(&key)?;
         for name in &entry.names {
             self.names.remove(name);
         }
-        if let Some(at) = entry.deadline {
+        if let Some(at) = entry.deadline.take() {
             self.deadlines.remove(&(at, key));
         }
         Some(entry)

@@ -1,9 +1,11 @@
 //! `list jsonstats` and the `statistics` command: the same tree, once as JSON text, once as an ng dictionary.
 
+use call::Moments;
 use ng_protocol::{CommandKind, Dict, Value as NgValue};
 use serde_json::{Map, Value, json};
 
 use super::snapshot::{self, Number, Section};
+use super::stats;
 use crate::registry::Control;
 
 /// The JSON text of `list jsonstats`.
@@ -27,7 +29,7 @@ fn tree(control: &Control) -> Map<String, Value> {
     let mut tree = Map::new();
     tree.insert("currentstatistics".into(), block(Section::Current).into());
     tree.insert("totalstatistics".into(), block(Section::Total).into());
-    tree.insert("mos".into(), mos());
+    tree.insert("mos".into(), mos(&control.statistics.quality().mos));
     tree.insert("controlstatistics".into(), controllers(control));
     tree.insert("interfaces".into(), interfaces(control));
     tree.insert("transcoders".into(), json!([]));
@@ -41,9 +43,15 @@ fn number(number: Number) -> Value {
     }
 }
 
-/// Opinion scores are per call so far; the sums over all calls come with the quality reports.
-fn mos() -> Value {
-    json!({"mos_total": 0.0, "mos2_total": 0.0, "mos_samples_total": 0, "mos_average": 0.0, "mos_stddev": 0.0})
+/// Opinion scores of calls that are over.
+fn mos(mos: &Moments) -> Value {
+    json!({
+        "mos_total": mos.sum,
+        "mos2_total": mos.squares,
+        "mos_samples_total": mos.samples,
+        "mos_average": stats::mean(mos.samples, mos.sum),
+        "mos_stddev": stats::deviation(mos.samples, mos.sum, mos.squares),
+    })
 }
 
 fn controllers(control: &Control) -> Value {

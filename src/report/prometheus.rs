@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
+use call::{Moments, Quality};
 use ng_protocol::CommandKind;
 
 use super::snapshot;
@@ -17,6 +18,7 @@ pub fn page(control: &Control) -> String {
             page.add(name, kind, row.label, label, row.value);
         }
     }
+    quality(control, &mut page);
     controllers(control, &mut page);
     for interface in snapshot::interfaces(control) {
         let label = format!("name=\"{}\",address=\"{}\"", interface.name, interface.address);
@@ -27,6 +29,57 @@ pub fn page(control: &Control) -> String {
     }
     workers(control, &mut page);
     page.finish()
+}
+
+/// Names of the sum, the sum of squares and the count of a measure, what it is, and where it is found.
+type Measure = ([&'static str; 3], &'static str, fn(&Quality) -> &Moments);
+
+const QUALITY: &[Measure] = &[
+    (
+        ["mos_total", "mos2_total", "mos_samples_total"],
+        "Opinion scores of ended calls",
+        |q| &q.mos,
+    ),
+    (
+        ["jitter_total", "jitter2_total", "jitter_samples_total"],
+        "Jitter in ms of ended calls",
+        |q| &q.jitter,
+    ),
+    (
+        ["rtt_e2e_total", "rtt_e2e2_total", "rtt_e2e_samples_total"],
+        "Round trips from end to end in us of ended calls",
+        |q| &q.rtt_e2e,
+    ),
+    (
+        ["rtt_dsct_total", "rtt_dsct2_total", "rtt_dsct_samples_total"],
+        "Round trips to one party in us of ended calls",
+        |q| &q.rtt_leg,
+    ),
+    (
+        [
+            "packetloss_total",
+            "packetloss2_total",
+            "packetloss_samples_total",
+        ],
+        "Packet loss in percent of ended calls",
+        |q| &q.loss,
+    ),
+];
+
+fn quality(control: &Control, page: &mut Page) {
+    let all = control.statistics.quality();
+    for ([sum, squares, samples], help, of) in QUALITY {
+        let moments = of(&all);
+        page.add(sum, "counter", help, "", format_args!("{:.6}", moments.sum));
+        page.add(
+            squares,
+            "counter",
+            help,
+            "",
+            format_args!("{:.6}", moments.squares),
+        );
+        page.add(samples, "counter", help, "", moments.samples);
+    }
 }
 
 fn controllers(control: &Control, page: &mut Page) {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use call::EndReason;
+use call::{EndReason, Quality};
 use ng_protocol::CommandKind;
 use plan::{FlowStats, Time};
 
@@ -48,6 +48,7 @@ pub struct Statistics {
     flows: AtomicI64,
     sums: Mutex<CallSums>,
     proxies: Mutex<BTreeMap<IpAddr, ProxyStats>>,
+    quality: Mutex<Quality>,
     /// Packets, bytes and errors per second, as last measured.
     pub rates: Rates,
 }
@@ -79,6 +80,7 @@ impl Statistics {
             flows: AtomicI64::new(0),
             sums: Mutex::default(),
             proxies: Mutex::default(),
+            quality: Mutex::default(),
             rates: Rates::default(),
         }
     }
@@ -147,6 +149,19 @@ impl Statistics {
         sums.one_way += u64::from(heard == 1 && silent > 0);
     }
 
+    /// Reports about the media of a call that is over.
+    pub fn add_quality(&self, quality: &Quality) {
+        self.quality
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(quality);
+    }
+
+    /// Reports about the media of all calls that are over.
+    pub fn quality(&self) -> Quality {
+        *self.quality.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Calls that ended for this reason.
     pub fn ended(&self, reason: EndReason) -> u64 {
         self.ended[reason as usize].load(Relaxed)
@@ -178,23 +193,24 @@ impl Statistics {
 impl CallSums {
     /// Mean duration in seconds.
     pub fn average(&self) -> f64 {
-        if self.calls == 0 {
-            0.0
-        } else {
-            self.seconds / self.calls as f64
-        }
+        mean(self.calls, self.seconds)
     }
 
     /// Standard deviation of the durations in seconds.
     pub fn deviation(&self) -> f64 {
-        if self.calls == 0 {
-            return 0.0;
-        }
-        let mean = self.average();
-        (self.seconds_squared / self.calls as f64 - mean * mean)
-            .max(0.0)
-            .sqrt()
+        deviation(self.calls, self.seconds, self.seconds_squared)
     }
+}
+
+/// Mean of `count` values; 0 of none.
+pub fn mean(count: u64, sum: f64) -> f64 {
+    if count == 0 { 0.0 } else { sum / count as f64 }
+}
+
+/// Standard deviation of `count` values; 0 of none.
+pub fn deviation(count: u64, sum: f64, squares: f64) -> f64 {
+    let mean_square = mean(count, squares);
+    (mean_square - mean(count, sum).powi(2)).max(0.0).sqrt()
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use call::Moments;
 use ng_protocol::CommandKind;
 
 use super::snapshot::{self, Row, Section};
+use super::stats;
 use crate::registry::Control;
 
 /// `list totals`.
@@ -14,10 +16,26 @@ pub fn totals(control: &Control) -> String {
     lines(&mut text, rows.iter().filter(|r| r.section == Section::Current));
     text.push_str("\nTotal statistics (does not include current running sessions):\n\n");
     lines(&mut text, rows.iter().filter(|r| r.section == Section::Total));
+    opinion(&mut text, &control.statistics.quality().mos);
     text.push_str("\n\nControl statistics:\n\n");
     controllers(control, &mut text);
     text.push_str("\n\n");
     text
+}
+
+fn opinion(text: &mut String, mos: &Moments) {
+    let (n, sum, squares) = (mos.samples, mos.sum, mos.squares);
+    let (mean, deviation) = (stats::mean(n, sum), stats::deviation(n, sum, squares));
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        "\n\nMOS statistics:\n\n \
+         Sum of all MOS values sampled                   :{sum:.6}\n \
+         Sum of all MOS square values sampled            :{squares:.6}\n \
+         Total number of MOS samples                     :{n}\n \
+         Average MOS                                     :{mean:.6}\n \
+         MOS standard deviation                          :{deviation:.6}\n"
+    );
 }
 
 /// `list counters`.

@@ -10,7 +10,7 @@ use ng_protocol::{
 use plan::{CallKey, Event, FlowId, Time};
 
 use crate::model::{Model, Stream};
-use crate::reception::{ReceptionLog, Report, Totals};
+use crate::reception::{Quality, ReceptionLog, Report, Totals};
 use crate::recording::Recording;
 use crate::{Config, EndReason, Env, Notification, Output, SdpText};
 
@@ -162,6 +162,11 @@ impl Call {
     /// Ends the call at once, e.g. by the operator or at shutdown.
     pub fn terminate(&mut self, now: Time, reason: EndReason) {
         self.end(now, reason);
+    }
+
+    /// All reports about the quality of the call's media, added up.
+    pub fn quality(&self) -> &Quality {
+        self.reception.quality()
     }
 
     /// A report of the worker.

@@ -37,3 +37,4 @@ pub use interfaces::{AddressId, Family, Interfaces, LocalAddress, LogicalInterfa
 pub use output::{
     EndReason, Ended, Notification, Output, RecordingAction, RecordingCommand, SdpDirection, SdpText,
 };
+pub use reception::{Moments, Quality};

@@ -78,10 +78,84 @@ pub(crate) struct Totals {
     pub lost: u64,
 }
 
+/// What is needed for the mean and the deviation of a measure.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Moments {
+    /// How many values.
+    pub samples: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// The sum of their squares.
+    pub squares: f64,
+}
+
+/// All reports about a call, added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Quality {
+    /// Mean opinion scores, 1 to 5.
+    pub mos: Moments,
+    /// Jitter in ms.
+    pub jitter: Moments,
+    /// Round trips from end to end in µs.
+    pub rtt_e2e: Moments,
+    /// Round trips between us and the reporter in µs.
+    pub rtt_leg: Moments,
+    /// Packet loss in percent.
+    pub loss: Moments,
+}
+
 /// The quality of all streams of a call.
 #[derive(Debug, Default)]
 pub(crate) struct ReceptionLog {
     entries: Vec<Entry>,
+    quality: Quality,
+}
+
+impl Moments {
+    /// Adds a value.
+    pub fn note(&mut self, value: f64) {
+        self.add(&Self {
+            samples: 1,
+            sum: value,
+            squares: value * value,
+        });
+    }
+
+    /// Adds all values of another.
+    pub fn add(&mut self, other: &Self) {
+        self.samples += other.samples;
+        self.sum += other.sum;
+        self.squares += other.squares;
+    }
+}
+
+impl Quality {
+    /// Adds all of another.
+    pub fn add(&mut self, other: &Self) {
+        self.mos.add(&other.mos);
+        self.jitter.add(&other.jitter);
+        self.rtt_e2e.add(&other.rtt_e2e);
+        self.rtt_leg.add(&other.rtt_leg);
+        self.loss.add(&other.loss);
+    }
+
+    fn note(&mut self, sample: &Sample) {
+        let Measured {
+            loss_percent,
+            jitter_ms,
+            rtt_us,
+        } = sample.measured;
+        self.mos.note(f64::from(sample.mos) / 10.0);
+        self.jitter.note(f64::from(jitter_ms));
+        self.loss.note(f64::from(loss_percent));
+        // Zero means that nobody knows.
+        if rtt_us > 0 {
+            self.rtt_e2e.note(f64::from(rtt_us));
+        }
+        if sample.rtt_leg_us > 0 {
+            self.rtt_leg.note(f64::from(sample.rtt_leg_us));
+        }
+    }
 }
 
 impl ReceptionLog {
@@ -106,7 +180,13 @@ impl ReceptionLog {
             jitter_ms: report.jitter_ms,
             rtt_us,
         };
-        entry.add(mos, report.full_band, report.at, measured, leg_us);
+        let sample = entry.add(mos, report.full_band, report.at, measured, leg_us);
+        sample.iter().for_each(|sample| self.quality.note(sample));
+    }
+
+    /// All reports so far, added up.
+    pub(crate) fn quality(&self) -> &Quality {
+        &self.quality
     }
 
     /// Takes in what we saw of a stream ourselves (`--measure-rtp`); the loss counted is that since the last time.
@@ -132,7 +212,8 @@ impl ReceptionLog {
             jitter_ms,
             rtt_us: entry.rtt_us,
         };
-        entry.add(mos, full_band, at, measured, entry.rtt_us);
+        let sample = entry.add(mos, full_band, at, measured, entry.rtt_us);
+        sample.iter().for_each(|sample| self.quality.note(sample));
     }
 
     #[cfg(test)]
@@ -173,14 +254,20 @@ impl ReceptionLog {
 }
 
 impl Entry {
-    fn add(&mut self, mos: Mos, full_band: bool, at: Time, measured: Measured, rtt_leg_us: u32) {
+    /// Takes in one reading; gives back what became of it, if it counts.
+    fn add(
+        &mut self,
+        mos: Mos,
+        full_band: bool,
+        at: Time,
+        measured: Measured,
+        rtt_leg_us: u32,
+    ) -> Option<Sample> {
         if self.last != Time::default() && at.0.saturating_sub(self.last.0) < REPORT_GAP_US {
-            return;
+            return None;
         }
         self.last = at;
-        let Some(mos) = score(mos, full_band, measured) else {
-            return;
-        };
+        let mos = score(mos, full_band, measured)?;
         let sample = Sample {
             at,
             measured,
@@ -209,6 +296,7 @@ impl Entry {
                 index % 2 == 1
             });
         }
+        Some(sample)
     }
 
     fn average(&self) -> Dict<'static> {
@@ -304,6 +392,10 @@ mod tests {
             assert!((250_000..=251_000).contains(&rtt_us), "{rtt_us}");
             assert_eq!(int(&dict, &["lowest MOS", "reported at"]), Some(at_s));
         }
+        let quality = log.quality();
+        assert_eq!((quality.mos.samples, quality.loss.sum), (2, 6.0));
+        assert!((quality.mos.sum - 7.2).abs() < 1e-9 && (quality.mos.squares - 25.92).abs() < 1e-9);
+        assert_eq!((quality.rtt_leg.samples, quality.rtt_leg.sum), (2, 251_000.0));
     }
 
     #[test]

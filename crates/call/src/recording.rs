@@ -167,7 +167,7 @@ impl Call {
     }
 
     /// Whether a recording runs (paused ones count).
-    pub(crate) fn is_recording(&self) -> bool {
+    pub fn is_recording(&self) -> bool {
         self.recording.is_some()
     }
 

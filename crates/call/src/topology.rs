@@ -10,6 +10,16 @@ use crate::model::{MediaId, PartyId};
 impl Call {
     /// `connect`: each media of one party hears the first media of the other that is of its kind, and nobody else.
     pub(crate) fn run_connect(&mut self, now: Time, args: &ConnectArgs) -> Result<(), NgError> {
+        let connected = self.connect_parties(args);
+        if connected.is_ok() {
+            self.last_signal = now;
+        }
+        // Refused or not: what was merged for it needs a plan.
+        self.install(now);
+        connected
+    }
+
+    fn connect_parties(&mut self, args: &ConnectArgs) -> Result<(), NgError> {
         let from = args.from_tag.as_ref().ok_or(NgError::NoFromTag)?;
         let from = self.model.party_by_tag(from).ok_or(NgError::NoSuchFromTag)?;
         let to = self
@@ -28,8 +38,6 @@ impl Call {
                 self.model.pair(a, b);
             }
         }
-        self.last_signal = now;
-        self.install(now);
         Ok(())
     }
 

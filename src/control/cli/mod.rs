@@ -3,6 +3,7 @@
 //! A line comes in, a text goes out; who carries them (TCP, HTTP, the ng command `cli`) does not matter here. Texts are
 //! the reference's where monitoring reads them.
 
+mod layout;
 mod listener;
 mod sessions;
 mod set;
@@ -16,6 +17,15 @@ use ng_protocol::CallId;
 
 use crate::registry::{Control, Shard, ask_all};
 
+/// The first words there are.
+const LEVELS: &[&str] = &["list", "get", "set", "terminate", "call", "ping"];
+
+/// What can be listed of calls.
+const SESSIONS: &[&str] = &["numsessions", "sessions"];
+
+/// What can be done with one call.
+const CALL: &[&str] = &["info", "terminate", "tag"];
+
 const MORE: &str = "More parameters required.\n";
 
 /// Executes one line and hands its answer to `then`, on this thread or a shard's.
@@ -23,8 +33,14 @@ pub fn execute(control: &Arc<Control>, line: &str, then: impl FnOnce(String) + S
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
     match words.as_slice() {
         [] => then(String::new()),
-        ["help" | "usage", ..] => then(help()),
-        ["list" | "get"] | ["set"] | ["terminate"] => then(MORE.to_owned()),
+        ["help" | "usage", ..] => then(help(&[LEVELS])),
+        ["list" | "get", "help" | "usage"] => then(help(&[SESSIONS, show::NAMES])),
+        ["set", "help" | "usage"] => then(help(&[set::NAMES])),
+        ["call", _, "help" | "usage"] => then(help(&[CALL])),
+        ["list" | "get"] | ["set"] | ["set", _] | ["terminate"] | ["call"] => then(MORE.to_owned()),
+        ["call", call, "info"] => sessions::info(control, call, None, then),
+        ["call", call, "tag", tag, "info"] => sessions::info(control, call, Some(tag), then),
+        ["call", call, "terminate"] => terminate(control, call, then),
         ["list" | "get", "numsessions", ..] => sessions::count(control, then),
         ["list" | "get", "sessions"] => then(MORE.to_owned()),
         ["list" | "get", "sessions", which, ..] => sessions::list(control, which, then),
@@ -44,17 +60,11 @@ fn unknown(words: &[&str]) -> String {
     format!("Unknown or incomplete command::{}\n", words.join(" "))
 }
 
-fn help() -> String {
-    let mut text = "Available sub-commands at this level:\n\tlist\n\tget\n\tset\n\tterminate\n".to_owned();
-    text.push_str("list, get:\n\tnumsessions\n\tsessions <callid>|all|own|foreign\n");
-    for name in show::NAMES {
+fn help(levels: &[&[&str]]) -> String {
+    let mut text = "Available sub-commands at this level:\n".to_owned();
+    for name in levels.concat() {
         text.push_str(&format!("\t{name}\n"));
     }
-    text.push_str("set:\n");
-    for name in set::NAMES {
-        text.push_str(&format!("\t{name} <value>\n"));
-    }
-    text.push_str("terminate:\n\t<callid>|all|own|foreign\n");
     text
 }
 

@@ -1,9 +1,8 @@
 //! `list numsessions` and `list sessions`.
 
-use std::fmt::Write as _;
+use ng_protocol::CallId;
 
-use ng_protocol::{CallId, Dict, QueryArgs, Value};
-
+use super::layout;
 use crate::registry::{Control, Entry, Shard, ask_all};
 
 /// Calls by what they are made of.
@@ -51,19 +50,67 @@ pub(super) fn list(control: &Control, which: &str, then: impl FnOnce(String) + S
     match which {
         "all" | "own" => {
             let ask = |shard: &mut Shard| shard.entries().map(summary).collect::<String>();
+            let none = if which == "all" {
+                "No sessions"
+            } else {
+                "No own sessions"
+            };
+            ask_all(control, ask, move |parts| {
+                let text = parts.concat();
+                then(if text.is_empty() {
+                    format!("{none} on this media relay.\n")
+                } else {
+                    text
+                });
+            });
+        }
+        "foreign" => then("No foreign sessions on this media relay.\n".to_owned()),
+        "recording" => {
+            let ask = |shard: &mut Shard| {
+                let recorded = shard.entries().filter(|entry| entry.call.is_recording());
+                recorded.map(summary).collect::<String>()
+            };
             ask_all(control, ask, |parts| then(parts.concat()));
         }
-        "foreign" => then(String::new()),
         call => {
             let name = CallId::from(call);
-            let ask = move |shard: &mut Shard| shard.entries().find(|e| e.names.contains(&name)).map(detail);
-            let call = call.to_owned();
-            ask_all(control, ask, move |parts| {
-                let found = parts.into_iter().flatten().next();
-                then(found.unwrap_or_else(|| format!("\nCall ID not found ({call}).\n\n")));
+            let missing = format!("\nCall ID not found ({call}).\n\n");
+            with_call(control, name, layout::call, move |found| {
+                then(found.unwrap_or(missing))
             });
         }
     }
+}
+
+/// `call CALL-ID info`, `call CALL-ID tag TAG info`.
+pub(super) fn info(
+    control: &Control,
+    call: &str,
+    tag: Option<&str>,
+    then: impl FnOnce(String) + Send + 'static,
+) {
+    let missing = format!("No such call '{call}'\n");
+    let tag = tag.map(str::to_owned);
+    let show = move |entry: &Entry| match &tag {
+        None => layout::call(entry),
+        Some(tag) => layout::party(entry, tag).unwrap_or_else(|| format!("No such tag '{tag}'\n")),
+    };
+    with_call(control, CallId::from(call), show, move |found| {
+        then(found.unwrap_or(missing))
+    });
+}
+
+/// What `show` says of the call of this name, if there is one.
+fn with_call(
+    control: &Control,
+    name: CallId,
+    show: impl Fn(&Entry) -> String + Send + Sync + 'static,
+    then: impl FnOnce(Option<String>) + Send + 'static,
+) {
+    let ask = move |shard: &mut Shard| shard.entry(&name).map(&show);
+    ask_all(control, ask, move |parts| {
+        then(parts.into_iter().flatten().next())
+    });
 }
 
 fn summary(entry: &Entry) -> String {
@@ -74,49 +121,4 @@ fn summary(entry: &Entry) -> String {
         entry.call.created().as_secs(),
         entry.client
     )
-}
-
-fn detail(entry: &Entry) -> String {
-    let call = entry.call.call_id();
-    let created = entry.call.created().as_secs();
-    let proxy = entry.client;
-    let mut text =
-        format!("\ncallid: {call}\ndeletionmark: no\ncreated: {created}\nproxy: {proxy}\nforeign: no\n\n");
-    let args = QueryArgs {
-        call_id: call.clone(),
-        from_tag: None,
-        to_tag: None,
-    };
-    if let Ok(query) = entry.call.query(&args) {
-        print(&mut text, &query, 0);
-    }
-    text.push('\n');
-    text
-}
-
-/// What `query` says, indented: complete, and in step with it by itself.
-fn print(text: &mut String, dict: &Dict<'_>, depth: usize) {
-    for (key, value) in dict.iter() {
-        print_value(text, &String::from_utf8_lossy(key), value, depth);
-    }
-}
-
-fn print_value(text: &mut String, key: &str, value: &Value<'_>, depth: usize) {
-    let indent = "  ".repeat(depth);
-    // Writing to a string cannot fail.
-    let _ = match value {
-        Value::Int(n) => writeln!(text, "{indent}{key}: {n}"),
-        Value::Bytes(bytes) => writeln!(text, "{indent}{key}: {}", bytes.escape_ascii()),
-        Value::Dict(dict) => {
-            let _ = writeln!(text, "{indent}{key}:");
-            print(text, dict, depth + 1);
-            Ok(())
-        }
-        Value::List(items) => {
-            for (index, item) in items.iter().enumerate() {
-                print_value(text, &format!("{key} #{}", index + 1), item, depth);
-            }
-            Ok(())
-        }
-    };
 }

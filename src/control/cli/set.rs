@@ -21,7 +21,7 @@ pub(super) const NAMES: &[&str] = &[
     "finaltimeout",
     "deletedelay",
     "controltos",
-    "loglevel [subsystem]",
+    "loglevel",
 ];
 
 /// The lowest limit of open files that the reference accepts.
@@ -36,7 +36,7 @@ pub(super) fn set(control: &Control, what: &str, rest: &[&str]) -> Option<String
         "maxsessions" => number(what, value, |n: i64| {
             if n < -1 {
                 return format!(
-                    "Fail setting maxsessions to {value}; only positive values allowed in [-1..2147483647]\n"
+                    "Fail setting maxsessions to {value}; either positive or -1 values allowed\n"
                 );
             }
             admission.change(|l| l.sessions = n);
@@ -53,10 +53,11 @@ pub(super) fn set(control: &Control, what: &str, rest: &[&str]) -> Option<String
             control.set_control_tos(n);
             done(what, n)
         }),
-        "timeout" => seconds(control, what, value, |t, d| t.media = d),
-        "silenttimeout" => seconds(control, what, value, |t, d| t.silent = d),
-        "offertimeout" => seconds(control, what, value, |t, d| t.offer = d),
-        "finaltimeout" => seconds(control, what, value, |t, d| t.last = d),
+        // COMPAT(rtpengine): the answer names all four alike.
+        "timeout" => seconds(control, "timeout", value, |t, d| t.media = d),
+        "silenttimeout" => seconds(control, "timeout", value, |t, d| t.silent = d),
+        "offertimeout" => seconds(control, "timeout", value, |t, d| t.offer = d),
+        "finaltimeout" => seconds(control, "timeout", value, |t, d| t.last = d),
         "deletedelay" => seconds(control, "delete-delay", value, |t, d| t.delete_delay = d),
         "loglevel" => return log_level(rest),
         _ => return None,
@@ -114,6 +115,7 @@ fn open_files(value: &str) -> String {
 
 fn log_level(rest: &[&str]) -> Option<String> {
     let (which, value) = match rest {
+        [name] if SUBSYSTEMS.iter().any(|(n, ..)| n == name) => return Some(super::MORE.to_owned()),
         [value] => (None, *value),
         [name, value, ..] => (Some(SUBSYSTEMS.iter().find(|(n, ..)| n == name)?.1), *value),
         [] => return None,
