@@ -67,6 +67,13 @@ pub const RECORD_RING: usize = 16_384;
 /// Datagrams read from one control socket before others, and the shard's calls, get their turn.
 pub const DATAGRAMS_PER_TURN: usize = 32;
 
+/// Replies over UDP that leave in one system call. More would only make the first of them wait for the last.
+pub const REPLIES_PER_SEND: usize = crate::sys::pktinfo::SEND_MAX;
+
+/// Time between two wake-ups of a worker for its commands. Packets wake it whenever they come, and find every command
+/// that was queued before them.
+pub const WAKE_INTERVAL: Duration = Duration::from_millis(1);
+
 /// Jobs that a shard does before it looks at its sockets again.
 pub const JOBS_PER_TURN: usize = 256;
 

@@ -5,7 +5,13 @@ use std::process::ExitCode;
 use patchbay::config::{self, Action, Host};
 use patchbay::daemon;
 
+/// A command is a few hundred small allocations, which end in a worker as often as where they began: a third of its
+/// time with the C library's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
+    patchbay::sys::memory::return_freed_soon();
     match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -15,7 +15,8 @@ use socket2::Socket;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
-use crate::sys::pktinfo::{self, LocalEnd};
+use crate::limits::REPLIES_PER_SEND;
+use crate::sys::pktinfo::{self, Datagram, LocalEnd};
 
 /// The way back to whoever sent a request.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl Cookies {
         let now_us = clock::now().as_micros();
         let arrival = self.lock().begin(peer.addr, cookie, peer.clone(), now_us);
         if let Arrival::Done(reply) = &arrival {
-            peer.send(reply);
+            send(&[(peer.clone(), Arc::clone(reply))]);
         }
         arrival == Arrival::New
     }
@@ -80,12 +81,46 @@ impl Default for Cookies {
     }
 }
 
-impl UdpPeer {
-    fn send(&self, bytes: &[u8]) {
-        if let Err(error) = pktinfo::send(self.socket.as_raw_fd(), bytes, self.addr, self.local) {
-            // The client will ask again, and the cookie cache has the answer.
-            tracing::warn!(%error, client = %self.addr, "a reply could not be sent");
+/// Replies over UDP that leave together: fewer system calls here, and fewer wake-ups over there.
+///
+/// Whoever has one flushes it before it waits for anything.
+#[derive(Debug, Default)]
+pub struct Replies(Vec<(UdpPeer, Arc<[u8]>)>);
+
+impl Replies {
+    fn push(&mut self, peer: UdpPeer, bytes: Arc<[u8]>) {
+        self.0.push((peer, bytes));
+        if self.0.len() >= REPLIES_PER_SEND {
+            self.flush();
         }
+    }
+
+    /// Sends what is there.
+    pub fn flush(&mut self) {
+        for run in self
+            .0
+            .chunk_by(|(a, _), (b, _)| Arc::ptr_eq(&a.socket, &b.socket))
+        {
+            send(run);
+        }
+        self.0.clear();
+    }
+}
+
+/// Sends replies that leave by the same socket.
+fn send(mut replies: &[(UdpPeer, Arc<[u8]>)]) {
+    while let Some((first, _)) = replies.first() {
+        let datagrams = replies.iter().map(|(peer, bytes)| Datagram {
+            bytes,
+            to: peer.addr,
+            local: peer.local,
+        });
+        let taken = pktinfo::send(first.socket.as_raw_fd(), datagrams).unwrap_or_else(|error| {
+            // The client will ask again, and the cookie cache has the answer.
+            tracing::warn!(%error, client = %first.addr, "a reply could not be sent");
+            1
+        });
+        replies = replies.get(taken.max(1)..).unwrap_or_default();
     }
 }
 
@@ -120,29 +155,39 @@ impl Replier {
 
     /// Sends the reply.
     pub fn send(self, dict: &Dict<'_>) {
-        let mut bytes = self.encode(dict);
+        self.queue(dict, &mut Replies::default()).flush();
+    }
+
+    /// Queues the reply; those that are no datagrams leave at once.
+    pub fn queue<'a>(self, dict: &Dict<'_>, replies: &'a mut Replies) -> &'a mut Replies {
+        let mut bytes = encode(self.format, &self.cookie, dict);
         match self.route {
-            Route::Udp(ref peer, ref cookies) => {
+            Route::Udp(peer, cookies) => {
                 if bytes.len() > UDP_REPLY_BYTES_MAX {
-                    bytes = self.encode(&reply::warning("Reply is too long for a datagram"));
+                    bytes = encode(
+                        self.format,
+                        &self.cookie,
+                        &reply::warning("Reply is too long for a datagram"),
+                    );
                 }
                 let bytes: Arc<[u8]> = bytes.into();
-                peer.send(&bytes);
-                for waiter in cookies.finish(peer, &self.cookie, Arc::clone(&bytes)) {
-                    waiter.send(&bytes);
+                for waiter in cookies.finish(&peer, &self.cookie, Arc::clone(&bytes)) {
+                    replies.push(waiter, Arc::clone(&bytes));
                 }
+                replies.push(*peer, bytes);
             }
             Route::Stream(room) => drop(room.send(bytes)),
             // A client that went away needs no reply.
             Route::Once(reply) => drop(reply.send(bytes)),
         }
+        replies
     }
+}
 
-    fn encode(&self, dict: &Dict<'_>) -> Vec<u8> {
-        if self.cookie.is_empty() {
-            envelope::encode(self.format, dict)
-        } else {
-            envelope::encode_message(&self.cookie, self.format, dict)
-        }
+fn encode(format: Format, cookie: &[u8], dict: &Dict<'_>) -> Vec<u8> {
+    if cookie.is_empty() {
+        envelope::encode(format, dict)
+    } else {
+        envelope::encode_message(cookie, format, dict)
     }
 }

@@ -15,13 +15,13 @@ use super::request::handle_payload;
 use crate::limits;
 use crate::registry::Control;
 use crate::sys::epoll::Epoll;
-use crate::sys::pktinfo;
+use crate::sys::pktinfo::Inbox;
 
 /// All UDP sockets for ng.
 pub struct Front {
     sockets: Vec<Arc<Socket>>,
     cookies: Arc<Cookies>,
-    buffer: Vec<u8>,
+    inbox: Inbox,
 }
 
 impl Front {
@@ -30,7 +30,7 @@ impl Front {
         Self {
             sockets,
             cookies: Arc::new(Cookies::new()),
-            buffer: vec![0; limits::DATAGRAM_BYTES],
+            inbox: Inbox::new(limits::DATAGRAMS_PER_TURN, limits::DATAGRAM_BYTES),
         }
     }
 
@@ -46,19 +46,14 @@ impl Front {
         let Some(socket) = usize::try_from(token).ok().and_then(|t| self.sockets.get(t)) else {
             return;
         };
-        for _ in 0..limits::DATAGRAMS_PER_TURN {
-            let (len, addr, local) = match pktinfo::receive(socket.as_raw_fd(), &mut self.buffer) {
-                Ok(received) => received,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                // An earlier reply met a closed port, or the like; the next datagram is not to blame.
-                Err(_) => continue,
-            };
+        // An error is what an earlier reply met on its way; it is gone now, and the next datagram is reported again.
+        let count = self.inbox.receive(socket.as_raw_fd()).unwrap_or(0);
+        for (datagram, addr, local) in (0..count).filter_map(|index| self.inbox.datagram(index)) {
             let peer = UdpPeer {
                 socket: Arc::clone(socket),
                 addr,
                 local,
             };
-            let datagram = self.buffer.get(..len).unwrap_or_default();
             handle_datagram(control, &self.cookies, datagram, peer);
         }
     }

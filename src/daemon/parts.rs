@@ -117,6 +117,7 @@ pub(super) fn start_worker(
         closed: pool.closed(),
         taps,
         counters: Arc::clone(&counters),
+        busy: false,
     };
     let thread = std::thread::Builder::new()
         .name(format!("media-{index}"))

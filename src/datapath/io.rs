@@ -12,10 +12,14 @@ pub trait Io {
     /// Takes over a bound socket.
     fn open(&mut self, socket: LocalSocket, fd: OwnedFd) -> io::Result<()>;
 
-    /// Gives up a socket; dropping what is returned closes it.
-    fn close(&mut self, id: SocketId) -> Option<OwnedFd>;
+    /// Closes a socket.
+    fn close(&mut self, id: SocketId);
 
-    /// May hold the thread up for a moment so that packets gather, never longer than `timeout`.
+    /// Gives up a socket without closing it.
+    fn detach(&mut self, id: SocketId) -> Option<OwnedFd>;
+
+    /// Called after a turn that brought packets. May hold the thread up for a moment so that more of them gather,
+    /// never longer than `timeout`.
     fn gather(&mut self, timeout: Option<Duration>);
 
     /// Waits for packets at most `timeout` (`None` = until something happens) and adds what is there to `batch`, as

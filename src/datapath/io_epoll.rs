@@ -55,6 +55,10 @@ impl EpollIo {
         })
     }
 
+    fn take(&mut self, id: SocketId) -> Option<Open> {
+        self.sockets.get_mut(id.0 as usize)?.take()
+    }
+
     fn wait(&mut self, timeout: Option<Duration>) {
         self.cursor = 0;
         if let Err(error) = self.epoll.wait(timeout) {
@@ -133,9 +137,13 @@ impl Io for EpollIo {
         Ok(())
     }
 
-    fn close(&mut self, id: SocketId) -> Option<OwnedFd> {
-        let open = self.sockets.get_mut(id.0 as usize)?.take()?;
-        // Closing would do it too, but the descriptor may live on elsewhere.
+    fn close(&mut self, id: SocketId) {
+        // The descriptor has no duplicates, so that closing it ends the watch as well.
+        drop(self.take(id));
+    }
+
+    fn detach(&mut self, id: SocketId) -> Option<OwnedFd> {
+        let open = self.take(id)?;
         let _ = self.epoll.remove(open.fd.as_raw_fd());
         Some(open.fd)
     }

@@ -78,6 +78,8 @@ pub struct Worker<I> {
     pub taps: Recordings,
     /// Counters.
     pub counters: Arc<WorkerCounters>,
+    /// The last turn brought packets.
+    pub busy: bool,
 }
 
 /// Which shard a call belongs to: the key says it.
@@ -121,7 +123,7 @@ impl<I: Io> Worker<I> {
         }
         let (io, closed) = (&mut self.io, &self.closed);
         self.relay.drain_released(|id| {
-            drop(io.close(id));
+            io.close(id);
             // Has room for every socket there can be; if the pool is gone, so is the need to tell it.
             let _ = closed.try_send(id);
         });
@@ -143,7 +145,7 @@ impl<I: Io> Worker<I> {
         let mut sockets = Vec::new();
         let io = &mut self.io;
         self.relay
-            .drain_released(|id| sockets.extend(io.close(id).map(|fd| (id, fd))));
+            .drain_released(|id| sockets.extend(io.detach(id).map(|fd| (id, fd))));
         // Whoever asked and went away closes them by not being there.
         let _ = reply.try_send(sockets);
     }
@@ -151,7 +153,7 @@ impl<I: Io> Worker<I> {
     fn wait(&mut self, batch: &mut Batch) {
         let now = clock::now();
         let timeout = self.relay.poll_timeout().map(|at| at.since(now));
-        if self.commands.is_empty() {
+        if std::mem::take(&mut self.busy) && self.commands.is_empty() {
             self.io.gather(timeout);
         }
         self.waker.sleep();
@@ -163,6 +165,7 @@ impl<I: Io> Worker<I> {
         };
         self.io.receive(batch, timeout);
         self.waker.awake();
+        self.busy = !batch.is_empty();
         add(&self.counters.packets, batch.len() as u64);
         add(&self.counters.bytes, batch.payload_bytes() as u64);
     }

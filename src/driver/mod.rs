@@ -2,16 +2,18 @@
 //!
 //! Invariant: when [`Driver::install`] returns, the plan stands in its worker's queue; the reply that names its ports
 //! may leave. A full queue makes the caller wait, it never loses a plan. Waking a worker is left to
-//! [`Driver::flush`], so that a burst of commands wakes it once.
+//! [`Driver::flush`], which does it at most once in `limits::WAKE_INTERVAL`: a packet wakes the worker by itself and
+//! finds the plans that were queued before it, so only closing sockets and timers wait for this.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use crossbeam::channel::{Sender, bounded};
-use plan::{CallKey, Command, PlanSet, SocketId, WorkerId};
+use plan::{CallKey, Command, PlanSet, SocketId, Time, WorkerId};
 
 use crate::datapath::ports::PortPool;
 use crate::datapath::worker::{WorkerCommand, WorkerCounters};
+use crate::limits;
 use crate::sys::epoll::Waker;
 
 /// The control side's end of one worker.
@@ -29,15 +31,24 @@ pub struct WorkerPort {
 pub struct Driver {
     workers: Arc<[WorkerPort]>,
     pool: Arc<PortPool>,
-    /// By worker: was told something since the last flush.
-    told: Vec<bool>,
+    /// By worker.
+    wakes: Vec<Wake>,
+}
+
+/// When a worker was woken and is to be woken.
+#[derive(Clone, Copy, Default)]
+struct Wake {
+    /// It was told something and not woken since.
+    told: bool,
+    /// Not before this.
+    next: Time,
 }
 
 impl Driver {
     /// A driver of `workers`, of which there is at least one.
     pub fn new(workers: Arc<[WorkerPort]>, pool: Arc<PortPool>) -> Self {
-        let told = vec![false; workers.len()];
-        Self { workers, pool, told }
+        let wakes = vec![Wake::default(); workers.len()];
+        Self { workers, pool, wakes }
     }
 
     /// Gives a call's plans to its worker, together with the sockets that no worker has yet.
@@ -63,20 +74,27 @@ impl Driver {
         let (tx, rx) = bounded::<Vec<(SocketId, OwnedFd)>>(1);
         let worker = self.worker_of(from);
         self.send(worker, WorkerCommand::Yield(from, tx));
-        self.flush();
+        self.workers[usize::from(worker.0)].waker.wake();
         // A worker that is gone has closed everything; nothing to take over then.
         for (id, fd) in rx.recv().unwrap_or_default() {
             self.pool.put(id, fd);
         }
     }
 
-    /// Wakes the workers that were told something.
-    pub fn flush(&mut self) {
-        for (told, worker) in self.told.iter_mut().zip(self.workers.iter()) {
-            if std::mem::take(told) {
+    /// Wakes the workers that were told something, except those that were woken just now.
+    pub fn flush(&mut self, now: Time) {
+        for (wake, worker) in self.wakes.iter_mut().zip(self.workers.iter()) {
+            if wake.told && wake.next <= now {
                 worker.waker.wake();
+                let next = now + limits::WAKE_INTERVAL;
+                *wake = Wake { told: false, next };
             }
         }
+    }
+
+    /// When [`flush`](Self::flush) has more to do.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.wakes.iter().filter(|w| w.told).map(|w| w.next).min()
     }
 
     /// Which worker a call belongs to. Keys are counted up, so calls spread evenly.
@@ -86,7 +104,7 @@ impl Driver {
 
     fn send(&mut self, WorkerId(worker): WorkerId, command: WorkerCommand) {
         let port = &self.workers[usize::from(worker)];
-        self.told[usize::from(worker)] = true;
+        self.wakes[usize::from(worker)].told = true;
         if let Err(refused) = port.commands.try_send(command) {
             port.waker.wake();
             // Waits for room. The worker is gone only at the end of the process.

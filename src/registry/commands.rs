@@ -44,7 +44,7 @@ impl Shard {
         self.control()
             .statistics
             .request_done(client, kind, started.elapsed(), result.is_err());
-        job.replier.send(dict);
+        job.replier.queue(dict, &mut self.replies);
     }
 
     /// Passes on what this shard cannot do alone; gives back the rest.

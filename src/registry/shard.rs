@@ -16,6 +16,7 @@ use super::inputs::guarded;
 use super::table::{Entry, Place, Table};
 use super::{CommandJob, Control, Job};
 use crate::clock;
+use crate::control::reply::Replies;
 use crate::control::udp::Front;
 use crate::datapath::env::ShardEnv;
 use crate::driver::Driver;
@@ -52,6 +53,7 @@ pub struct Shard {
     pub(super) parts: ShardParts,
     pub(super) env: ShardEnv,
     pub(super) table: Table,
+    pub(super) replies: Replies,
     settings: Arc<Config>,
     next_key: u64,
 }
@@ -65,6 +67,7 @@ impl Shard {
             parts,
             env,
             table: Table::default(),
+            replies: Replies::default(),
             settings,
             next_key: 1,
         }
@@ -80,12 +83,15 @@ impl Shard {
         loop {
             self.wait(&mut epoll)?;
             self.read(&epoll);
-            if !self.do_jobs() {
-                return Ok(());
-            }
+            let go_on = self.do_jobs();
             self.handle_events();
             self.handle_timeouts();
-            self.parts.driver.flush();
+            // The worker first: whoever has the reply to a delete soon finds the ports closed.
+            self.parts.driver.flush(clock::now());
+            self.replies.flush();
+            if !go_on {
+                return Ok(());
+            }
         }
     }
 
@@ -141,7 +147,8 @@ impl Shard {
 
     fn wait(&mut self, epoll: &mut Epoll) -> io::Result<()> {
         let now = clock::now();
-        let timeout = self.table.next_deadline().map(|at| at.since(now));
+        let deadlines = [self.table.next_deadline(), self.parts.driver.poll_timeout()];
+        let timeout = deadlines.into_iter().flatten().min().map(|at| at.since(now));
         self.parts.waker.sleep();
         // What was queued before `sleep` did not wake us, so this look must come after it.
         let idle = self.parts.jobs.is_empty() && self.parts.events.is_empty();

@@ -5,6 +5,7 @@
 
 pub mod addr;
 pub mod epoll;
+pub mod memory;
 pub mod mmsg;
 pub mod pktinfo;
 pub mod process;

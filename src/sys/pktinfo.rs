@@ -18,7 +18,11 @@ pub struct LocalEnd {
     ip: Option<IpAddr>,
 }
 
+/// Datagrams that one call of [`send`] takes.
+pub const SEND_MAX: usize = 8;
+
 /// Room for one packet-info control message of either family, aligned for its header.
+#[derive(Clone, Copy)]
 #[repr(C, align(8))]
 struct ControlBuffer([u8; 64]);
 
@@ -40,56 +44,118 @@ pub fn bind_control(addr: SocketAddr, tos: u8, rcvbuf_bytes: usize) -> io::Resul
     Ok(socket)
 }
 
-/// Receives one datagram; never waits.
-pub fn receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr, LocalEnd)> {
-    let mut from = RawAddr::empty();
-    let mut control = ControlBuffer([0; 64]);
-    let mut slice = libc::iovec {
-        iov_base: buffer.as_mut_ptr().cast(),
-        iov_len: buffer.len(),
-    };
-    // SAFETY: all-zero bytes are a valid msghdr: null pointers, zero lengths.
-    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
-    header.msg_name = from.as_mut_ptr();
-    header.msg_namelen = from.socklen();
-    header.msg_iov = &raw mut slice;
-    header.msg_iovlen = 1;
-    header.msg_control = control.0.as_mut_ptr().cast();
-    header.msg_controllen = control.0.len();
-    // SAFETY: every pointer in the header refers to a live local or to `buffer`, with its true length.
-    let rc = unsafe { libc::recvmsg(fd, &raw mut header, libc::MSG_DONTWAIT) };
-    let len = usize::try_from(rc).map_err(|_| io::Error::last_os_error())?;
-    let from = from.addr().ok_or(io::ErrorKind::InvalidData)?;
-    Ok((
-        len,
-        from,
-        LocalEnd {
-            ip: packet_info(&header),
-        },
-    ))
+/// Room for several datagrams, and what one system call put there.
+pub struct Inbox {
+    headers: Vec<libc::mmsghdr>,
+    slices: Vec<libc::iovec>,
+    names: Vec<RawAddr>,
+    controls: Vec<ControlBuffer>,
+    bytes: Vec<u8>,
+    bytes_each: usize,
 }
 
-/// Sends one datagram from `local` to `to`; never waits.
-pub fn send(fd: RawFd, bytes: &[u8], to: SocketAddr, local: LocalEnd) -> io::Result<()> {
-    let mut name = RawAddr::empty();
-    name.set(to);
-    let mut control = ControlBuffer([0; 64]);
-    let mut slice = libc::iovec {
-        iov_base: bytes.as_ptr().cast_mut().cast(),
-        iov_len: bytes.len(),
-    };
-    // SAFETY: all-zero bytes are a valid msghdr.
-    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+// SAFETY: the pointers inside refer only to the vectors beside them, whose memory moves with ownership, and are set up
+// anew before each call.
+unsafe impl Send for Inbox {}
+
+impl Inbox {
+    /// Room for `count` datagrams of up to `bytes_each`. Memory that no datagram touches costs nothing.
+    pub fn new(count: usize, bytes_each: usize) -> Self {
+        let no_slice = libc::iovec {
+            iov_base: std::ptr::null_mut(),
+            iov_len: 0,
+        };
+        Self {
+            headers: (0..count).map(|_| empty_header()).collect(),
+            slices: vec![no_slice; count],
+            names: vec![RawAddr::empty(); count],
+            controls: vec![ControlBuffer([0; 64]); count],
+            bytes: vec![0; count * bytes_each],
+            bytes_each,
+        }
+    }
+
+    /// Receives what is there, as many as there is room for, and says how many. Never waits; nothing there is
+    /// `WouldBlock`.
+    pub fn receive(&mut self, fd: RawFd) -> io::Result<usize> {
+        let parts = self
+            .slices
+            .iter_mut()
+            .zip(&mut self.names)
+            .zip(&mut self.controls);
+        let buffers = self.bytes.chunks_exact_mut(self.bytes_each);
+        for ((header, ((slice, name), control)), buffer) in self.headers.iter_mut().zip(parts).zip(buffers) {
+            *name = RawAddr::empty();
+            slice.iov_base = buffer.as_mut_ptr().cast();
+            slice.iov_len = buffer.len();
+            fill(&mut header.msg_hdr, name, slice, control);
+        }
+        let room = libc::c_uint::try_from(self.headers.len()).unwrap_or(libc::c_uint::MAX);
+        let (headers, flags) = (self.headers.as_mut_ptr(), libc::MSG_DONTWAIT);
+        // SAFETY: every header points at live parts of `self`, with their true lengths.
+        let rc = unsafe { libc::recvmmsg(fd, headers, room, flags, std::ptr::null_mut()) };
+        check(rc).map(|n| n as usize)
+    }
+
+    /// One of the datagrams last received, who sent it, and to where; `None` if it came from nowhere.
+    pub fn datagram(&self, index: usize) -> Option<(&[u8], SocketAddr, LocalEnd)> {
+        let header = self.headers.get(index)?;
+        let from = self.names.get(index)?.addr()?;
+        let start = index * self.bytes_each;
+        let bytes = self.bytes.get(start..start + header.msg_len as usize)?;
+        let ip = packet_info(&header.msg_hdr);
+        Some((bytes, from, LocalEnd { ip }))
+    }
+}
+
+/// A datagram to be sent from `local` to `to`.
+pub struct Datagram<'a> {
+    /// What it carries.
+    pub bytes: &'a [u8],
+    /// The receiver.
+    pub to: SocketAddr,
+    /// The address it leaves from.
+    pub local: LocalEnd,
+}
+
+/// Sends datagrams, no more than [`SEND_MAX`], and says how many the kernel took. An error is about the first of them.
+/// Never waits.
+pub fn send<'a>(fd: RawFd, datagrams: impl Iterator<Item = Datagram<'a>>) -> io::Result<usize> {
+    let mut names = [RawAddr::empty(); SEND_MAX];
+    let mut controls = [ControlBuffer([0; 64]); SEND_MAX];
+    let mut slices = [const { std::mem::MaybeUninit::<libc::iovec>::uninit() }; SEND_MAX];
+    let mut headers: [libc::mmsghdr; SEND_MAX] = std::array::from_fn(|_| empty_header());
+    let mut count = 0;
+    let parts = names.iter_mut().zip(&mut controls).zip(&mut slices);
+    for ((header, ((name, control), slice)), datagram) in headers.iter_mut().zip(parts).zip(datagrams) {
+        name.set(datagram.to);
+        let slice = slice.write(libc::iovec {
+            iov_base: datagram.bytes.as_ptr().cast_mut().cast(),
+            iov_len: datagram.bytes.len(),
+        });
+        fill(&mut header.msg_hdr, name, slice, control);
+        header.msg_hdr.msg_controllen = put_packet_info(&mut header.msg_hdr, datagram.local);
+        count += 1;
+    }
+    // SAFETY: the first `count` headers point at live locals and at bytes that the kernel only reads.
+    let rc = unsafe { libc::sendmmsg(fd, headers.as_mut_ptr(), count, libc::MSG_DONTWAIT) };
+    check(rc).map(|n| n as usize)
+}
+
+/// Makes a header point at its parts.
+fn fill(header: &mut libc::msghdr, name: &mut RawAddr, slice: &mut libc::iovec, control: &mut ControlBuffer) {
     header.msg_name = name.as_mut_ptr();
     header.msg_namelen = name.socklen();
-    header.msg_iov = &raw mut slice;
+    header.msg_iov = slice;
     header.msg_iovlen = 1;
     header.msg_control = control.0.as_mut_ptr().cast();
     header.msg_controllen = control.0.len();
-    header.msg_controllen = put_packet_info(&mut header, local);
-    // SAFETY: every pointer in the header refers to a live local or to `bytes`, which the kernel only reads.
-    let rc = unsafe { libc::sendmsg(fd, &raw const header, libc::MSG_DONTWAIT) };
-    check(libc::c_int::try_from(rc).unwrap_or(-1)).map(drop)
+    header.msg_flags = 0;
+}
+
+fn empty_header() -> libc::mmsghdr {
+    // SAFETY: all-zero bytes are a valid mmsghdr: null pointers, zero lengths.
+    unsafe { std::mem::zeroed() }
 }
 
 /// The destination address in the control messages of a received datagram.
@@ -175,17 +241,20 @@ mod tests {
             let client = client.expect("bind client");
             client.connect(asked).expect("connect");
             client.send(b"ping").expect("send");
-            let mut buffer = [0; 100];
-            let (len, from, local) = receive(server.as_raw_fd(), &mut buffer).expect("receive");
-            assert_eq!(
-                (&buffer[..len], from),
-                (&b"ping"[..], client.local_addr().expect("name"))
-            );
-            send(server.as_raw_fd(), b"pong", from, local).expect("reply");
-            let len = client
-                .recv(&mut buffer)
-                .expect("a connected socket sees the reply");
-            assert_eq!(&buffer[..len], b"pong");
+            client.send(b"again").expect("send");
+            let mut inbox = Inbox::new(4, 100);
+            assert_eq!(inbox.receive(server.as_raw_fd()).expect("receive"), 2);
+            let (bytes, to, local) = inbox.datagram(1).expect("a datagram");
+            assert_eq!((bytes, to), (&b"again"[..], client.local_addr().expect("name")));
+            let replies = [&b"pong"[..], b"once more"].map(|bytes| Datagram { bytes, to, local });
+            assert_eq!(send(server.as_raw_fd(), replies.into_iter()).expect("reply"), 2);
+            for expected in [&b"pong"[..], b"once more"] {
+                let mut buffer = [0; 100];
+                let len = client
+                    .recv(&mut buffer)
+                    .expect("a connected socket sees the reply");
+                assert_eq!(&buffer[..len], expected);
+            }
         }
     }
 }
