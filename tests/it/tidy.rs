@@ -362,5 +362,8 @@ fn the_scanner_sees() {
         assert_eq!(lacks_safety(&[above, &block], 1), bad, "{above}");
     }
     assert!(!lacks_safety(&["// SAFETY: x", "let y =", &block], 2));
-    assert!(!lacks_safety(&[&format!("type F = {keyword} extern \"C\" fn();")], 0));
+    assert!(!lacks_safety(
+        &[&format!("type F = {keyword} extern \"C\" fn();")],
+        0
+    ));
 }

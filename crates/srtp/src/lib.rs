@@ -12,6 +12,7 @@
 
 mod batch;
 mod block;
+mod frame;
 mod gcm;
 mod hmac;
 mod kdf;
@@ -24,6 +25,7 @@ mod session;
 mod state;
 mod streams;
 mod suite;
+mod transform;
 #[cfg(test)]
 mod vectors;
 

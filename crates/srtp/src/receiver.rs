@@ -4,9 +4,10 @@ use std::fmt;
 
 use rtp::{Header, Ssrc};
 
+use crate::frame::{ENCRYPTED, RTCP_HEADER_LEN, RtcpAt, RtpAt, Shape};
 use crate::limits::{PACKET_LEN_MAX, RTP_INDEX_MAX};
 use crate::sender::rtcp_sender;
-use crate::session::{ENCRYPTED, RTCP_HEADER_LEN, RtcpAt, RtpAt, Session, Shape};
+use crate::session::Session;
 use crate::state::State;
 use crate::streams::{Streams, nearest};
 use crate::{Params, Reject};

@@ -4,8 +4,9 @@ use std::fmt;
 
 use rtp::{Header, Ssrc};
 
+use crate::frame::{ENCRYPTED, RTCP_HEADER_LEN, RtcpAt, RtpAt, Shape, Trailer};
 use crate::limits::{PACKET_LEN_MAX, RTCP_INDEX_MAX, RTCP_INDEX_SKIP, RTP_INDEX_MAX};
-use crate::session::{ENCRYPTED, RTCP_HEADER_LEN, RtcpAt, RtpAt, Session, Shape};
+use crate::session::Session;
 use crate::state::State;
 use crate::streams::{Streams, nearest};
 use crate::{Params, Reject};
@@ -44,7 +45,8 @@ impl Sender {
         self.repeats = allow;
     }
 
-    /// Takes new parameters, as of a re-INVITE. With the same key all counts go on; with a new one they begin at 0.
+    /// Takes new parameters, as of a re-INVITE. With the same key all counts go on; with a new one they begin at 0, so
+    /// that a key must not come back after another was taken.
     pub fn renew(&mut self, params: Params) {
         if !params.shares_key_with(&self.params) {
             self.rtp.clear();
@@ -158,11 +160,7 @@ fn session(params: &Params) -> Option<Session> {
 
 /// The trailer of a packet of `len` bytes, if it has room in `buf` and a datagram.
 #[inline]
-fn fitting(
-    buf: &[u8],
-    len: usize,
-    trailer: impl FnOnce(usize) -> crate::session::Trailer,
-) -> Result<crate::session::Trailer, Reject> {
+fn fitting(buf: &[u8], len: usize, trailer: impl FnOnce(usize) -> Trailer) -> Result<Trailer, Reject> {
     if len > buf.len() {
         return Err(Reject::Malformed);
     }

@@ -1,6 +1,9 @@
 //! RFC 7714 §16, §17: the vectors start from session keys.
 
 use super::*;
+use crate::frame::Shape;
+use crate::gcm::Gcm;
+use crate::transform::Salt;
 use crate::vectors::hex;
 use crate::{Params, Suite};
 

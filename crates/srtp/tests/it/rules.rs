@@ -450,3 +450,18 @@ fn a_batch_does_what_its_packets_would_do_alone() {
         assert!(!fine || job.buf[..job.len] == bytes[..]);
     }
 }
+
+/// The same keystream under another name or with another tag: the counts go on.
+#[test]
+fn a_key_stays_the_same_by_another_name() {
+    let mut sender = Sender::new(params(SUITE));
+    protect_rtp(&mut sender, &rtp(1, 5, 20));
+    let named = key(SUITE, 1).with_mki(b"new").expect("three bytes");
+    let short = key(Suite::AesCm128HmacSha1_32, 1);
+    for same in [named, short] {
+        sender.renew(Params::new(vec![same], Protection::default()).expect("one key"));
+        let mut buf = rtp(1, 5, 20);
+        buf.resize(64, 0);
+        assert_eq!(sender.protect_rtp(&mut buf, 32), Err(Reject::Replayed));
+    }
+}
