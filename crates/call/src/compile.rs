@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use crate::Output;
 use crate::call::Call;
-use crate::model::{Armed, Media, MediaId};
+use crate::model::{Armed, Media, MediaId, Stream};
 use crate::negotiate::{address, codec, extmap};
 
 type Sockets = SmallVec<[LocalSocket; 1]>;
@@ -76,10 +76,8 @@ impl Call {
 
     fn rtp_plan(&self, id: MediaId, media: &Media, sockets: Sockets, has_rtcp: bool) -> Plan {
         let shared = is_shared(media);
-        let mut plan = self.base(media, media.remote.map(|r| r.rtp), sockets);
+        let mut plan = self.base(media, &media.rtp, media.remote.map(|r| r.rtp), sockets);
         plan.component = if shared { Component::Mux } else { Component::Rtp };
-        plan.flow = media.rtp.flow;
-        plan.stats = media.rtp.stats.clone();
         plan.sinks = self.sinks(id, |sink| sink.rtp.flow);
         plan.rtcp_sinks = self.sinks(id, rtcp_flow);
         plan.rtcp_flow = has_rtcp.then_some(media.rtcp.flow);
@@ -91,20 +89,18 @@ impl Call {
     fn rtcp_plan(&self, id: MediaId, media: &Media, sockets: Sockets) -> Plan {
         // With rtcp-mux nothing is sent from here, but what arrives all the same is not lost.
         let peer = media.remote.map(|r| r.rtcp).filter(|_| !is_shared(media));
-        let mut plan = self.base(media, peer, sockets);
+        let mut plan = self.base(media, &media.rtcp, peer, sockets);
         plan.component = Component::Rtcp;
-        plan.flow = media.rtcp.flow;
-        plan.stats = media.rtcp.stats.clone();
         plan.rtcp_sinks = self.sinks(id, rtcp_flow);
         plan
     }
 
-    fn base(&self, media: &Media, peer: Option<SocketAddr>, sockets: Sockets) -> Plan {
+    fn base(&self, media: &Media, stream: &Stream, peer: Option<SocketAddr>, sockets: Sockets) -> Plan {
         let learning = &media.learning;
         let local = sockets.first().map(|s| s.addr.ip());
         let peer = peer.filter(|p| !p.ip().is_unspecified() && p.port() != 0);
         Plan {
-            flow: media.rtp.flow,
+            flow: stream.flow,
             peer,
             peer_forbidden: peer
                 .zip(local)
@@ -139,7 +135,7 @@ impl Call {
             nat_wait: learning.wait,
             tos: self.tos.unwrap_or(self.config.tos),
             clock_rates: codec::clock_rates(&media.codecs).collect(),
-            stats: Arc::default(),
+            stats: Arc::clone(&stream.stats),
         }
     }
 

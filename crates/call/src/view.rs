@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use ng_protocol::{Dict, NgError, QueryArgs, Value};
 use plan::{FlowStats, SsrcStats};
+use smallvec::SmallVec;
 
 use crate::call::Call;
 use crate::model::{Media, MediaId, Party, PartyId, Stream};
@@ -86,7 +87,7 @@ impl Call {
     /// Parties this one hears (or that hear it), each once.
     fn view_links(&self, id: PartyId, hears: bool) -> Value<'static> {
         let owner = |m: MediaId| self.model.medias[m].party;
-        let mut seen: Vec<(PartyId, &'static str)> = Vec::new();
+        let mut seen: SmallVec<[(PartyId, &'static str); 4]> = SmallVec::new();
         for s in &self.model.subscriptions {
             let (own, other) = if hears {
                 (s.sink, s.source)

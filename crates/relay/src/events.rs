@@ -63,7 +63,7 @@ impl Events {
         }
     }
 
-    pub(crate) fn drain(&mut self, flows: &mut Slab<Flow>, mut f: impl FnMut(Event)) {
+    pub(crate) fn drain(&mut self, flows: &mut Slab<Box<Flow>>, mut f: impl FnMut(Event)) {
         for slot in self.dirty.drain(..) {
             let Some(flow) = flows.get_mut(slot as usize) else {
                 continue;

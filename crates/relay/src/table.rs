@@ -32,7 +32,8 @@ pub(crate) struct SocketOwner {
 /// All flows of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    pub(crate) flows: Slab<Flow>,
+    /// Each with memory of its own: a table that grows moves no flow, and forwarding does not wait for it.
+    pub(crate) flows: Slab<Box<Flow>>,
     sockets: Vec<Option<SocketOwner>>,
     calls: BTreeMap<CallKey, Flows>,
     /// Sockets that no plan names any more, until drained.
@@ -107,7 +108,7 @@ impl Table {
             flow.replan(now, plan);
             return slot;
         }
-        Slot::try_from(self.flows.insert(Flow::new(now, call, plan))).unwrap_or(Slot::MAX)
+        Slot::try_from(self.flows.insert(Box::new(Flow::new(now, call, plan)))).unwrap_or(Slot::MAX)
     }
 
     /// Resolves what the plans of one call say of each other, and claims their sockets.

@@ -73,7 +73,7 @@ impl Media {
             connection: None,
             bandwidths: Vec::new(),
             dropped: Vec::new(),
-            attributes: Vec::new(),
+            attributes: Vec::with_capacity(8),
         })
     }
 

@@ -26,7 +26,7 @@ impl Sdp {
             return Err(Error::TooLong);
         }
         let body = received(body);
-        let mut sessions: Vec<Session> = Vec::new();
+        let mut sessions: Vec<Session> = Vec::with_capacity(1);
         for (line, text) in lines(&body) {
             if text.is_empty() {
                 match options.reject_blank_line {
@@ -111,6 +111,10 @@ impl Session {
         if letter == b'm' {
             if self.medias.len() == limits::MEDIAS_MAX {
                 return Err(Error::TooManyMedias);
+            }
+            if self.medias.is_empty() {
+                // Audio, perhaps video: most bodies have no more, and each is large.
+                self.medias.reserve_exact(2);
             }
             self.medias.push(Media::parse(&value, line)?);
             return Ok(());

@@ -151,7 +151,8 @@ pub struct DroppedLine {
 impl Origin {
     /// `USER ID VERSION NETTYPE ADDRTYPE HOST`. User names with blanks are found by the `IN` behind the version.
     pub(crate) fn parse(value: &Text) -> Option<Self> {
-        let all: Vec<&[u8]> = value.split(|&b| b == b' ').collect();
+        let mut all: Vec<&[u8]> = Vec::with_capacity(8);
+        all.extend(value.split(|&b| b == b' '));
         let net = all
             .iter()
             .skip(3)

@@ -15,16 +15,16 @@ use std::sync::Arc;
 #[derive(Clone, Default)]
 pub struct Text {
     buf: Arc<[u8]>,
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
 
 impl Text {
-    /// A text of its own that holds a copy of `bytes`.
+    /// A text of its own that holds a copy of `bytes`, cut at 4 GiB.
     pub fn new(bytes: impl AsRef<[u8]>) -> Self {
         let buf: Arc<[u8]> = Arc::from(bytes.as_ref());
         Self {
-            end: buf.len(),
+            end: u32::try_from(buf.len()).unwrap_or(u32::MAX),
             start: 0,
             buf,
         }
@@ -32,7 +32,9 @@ impl Text {
 
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        self.buf.get(self.start..self.end).unwrap_or_default()
+        self.buf
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
     }
 
     /// The text, if it is UTF-8.
@@ -60,13 +62,16 @@ impl Text {
 
     /// The part at `range` of this text; empty if it reaches beyond the end.
     pub fn slice(&self, range: Range<usize>) -> Self {
-        if range.start > range.end || range.end > self.len() {
+        let (Ok(start), Ok(end)) = (u32::try_from(range.start), u32::try_from(range.end)) else {
+            return Self::default();
+        };
+        if start > end || end > self.end - self.start {
             return Self::default();
         }
         Self {
             buf: self.buf.clone(),
-            start: self.start + range.start,
-            end: self.start + range.end,
+            start: self.start + start,
+            end: self.start + end,
         }
     }
 }

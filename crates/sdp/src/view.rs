@@ -212,7 +212,7 @@ impl<'a> MediaView<'a> {
     /// `candidate` lines that could be read.
     pub fn candidates(&self) -> impl Iterator<Item = &'a Candidate> {
         self.own(|v| match v {
-            Value::Candidate(candidate) => Some(candidate),
+            Value::Candidate(candidate) => Some(&**candidate),
             _ => None,
         })
     }

@@ -61,6 +61,10 @@ impl<T> Default for Arena<T> {
 impl<T> Arena<T> {
     pub(crate) fn insert(&mut self, item: T) -> Id<T> {
         let id = Id(self.next, PhantomData);
+        if self.items.is_empty() {
+            // Two parties with one media each: most calls never have more, and things in here are large.
+            self.items.reserve_exact(2);
+        }
         self.next += 1;
         self.items.push((id, item));
         id

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use codecs::Format;
 use plan::{FlowId, FlowStats, Learning, SocketId, Time};
 use sdp::{Direction, Extmap, MediaKind, Protocol, Text};
+use smallvec::SmallVec;
 
 use super::{Id, PartyId};
 use crate::{AddressId, Family, LocalSockets};
@@ -66,7 +67,7 @@ pub(crate) struct Media {
     /// Whether its party mixes one- and two-byte extensions; `None` as long as it has not shown.
     pub(crate) mixed: Option<bool>,
     /// Local sockets towards its party, current first, then those of earlier peers.
-    pub(crate) sockets: Vec<SocketSet>,
+    pub(crate) sockets: SmallVec<[SocketSet; 1]>,
     /// RTP.
     pub(crate) rtp: Stream,
     /// RTCP, if it is not on the RTP port.
@@ -227,7 +228,7 @@ impl Media {
             told_extmaps: Vec::new(),
             masked: Vec::new(),
             mixed: None,
-            sockets: Vec::new(),
+            sockets: SmallVec::new(),
             rtp,
             rtcp,
             learning: LearningState::default(),

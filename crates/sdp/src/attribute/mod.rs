@@ -76,7 +76,7 @@ pub enum Value {
     /// `ice-mismatch`
     IceMismatch,
     /// `candidate:…`
-    Candidate(Candidate),
+    Candidate(Box<Candidate>),
     /// `remote-candidates:COMPONENT ADDRESS PORT …`
     RemoteCandidates(Vec<RemoteCandidate>),
     /// `end-of-candidates` (RFC 8840)
@@ -226,7 +226,7 @@ fn connectivity(name: &Text, value: Option<&Text>) -> Value {
         b"ice-options" => required(value, ice_options, Value::IceOptions),
         b"ice-lite" => Value::IceLite,
         b"ice-mismatch" => Value::IceMismatch,
-        b"candidate" => required(value, Candidate::parse, Value::Candidate),
+        b"candidate" => required(value, |v| Candidate::parse(v).map(Box::new), Value::Candidate),
         b"remote-candidates" => required(value, RemoteCandidate::parse_list, Value::RemoteCandidates),
         b"end-of-candidates" => Value::EndOfCandidates,
         other => match (Direction::of(other), T38Field::of(other)) {

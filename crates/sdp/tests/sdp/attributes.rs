@@ -201,7 +201,7 @@ fn candidates() {
         extensions: vec![],
     };
     let line = "candidate:1 2 UDP 2130706431 192.0.2.1 4001 typ host";
-    assert_eq!(read(line), Value::Candidate(host.clone()));
+    assert_eq!(read(line), Value::Candidate(Box::new(host.clone())));
     let relay = Candidate {
         kind: CandidateType::Relay,
         related_ip: Some(ip("2001:db8::7")),
@@ -211,7 +211,7 @@ fn candidates() {
     };
     assert_eq!(relay.ufrag(), Some(&text("EsAw")));
     let line = "candidate:1 2 UDP 2130706431 192.0.2.1 4001 typ relay raddr 2001:db8::7 rport 9 generation 0 ufrag EsAw";
-    assert_eq!(read(line), Value::Candidate(relay));
+    assert_eq!(read(line), Value::Candidate(Box::new(relay)));
     let mdns = Candidate {
         host: text("x.local"),
         ip: None,
@@ -219,7 +219,7 @@ fn candidates() {
     };
     assert_eq!(
         read("candidate:1 2 UDP 2130706431 x.local 4001 typ host"),
-        Value::Candidate(mdns)
+        Value::Candidate(Box::new(mdns))
     );
     let remote = |component, port| RemoteCandidate {
         component,
