@@ -27,7 +27,8 @@ patchbay-load ng [options]        load on the control port: offer, answer, delet
   --cycles N            stop after that many cycles instead
   --in-flight N         cycles at once (16)
   --idle-calls N        instead of cycles: set up N calls and hold them until Ctrl-C or --seconds
-  --pid PID             with --idle-calls: say what that process uses per call
+  --pid PID             with --idle-calls: say what that process uses per call; without: fail if it keeps
+                        descriptors or memory after the cycles
 
 patchbay-load rtp [options]       load on the media ports
   --ng HOST:PORT        as above

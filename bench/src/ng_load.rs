@@ -17,6 +17,12 @@ use crate::sdp;
 use crate::sys::process::Usage;
 use crate::sys::{clock, signals};
 
+/// How long a relay may take between two descriptors that it closes.
+const SETTLE: Duration = Duration::from_millis(250);
+
+/// A twentieth more memory is the allocator's mood, not a leak.
+const GROWTH_DIVISOR: u64 = 20;
+
 /// Runs `ng`.
 pub(crate) fn run(options: &cli::Ng) -> Result<bool> {
     if let Some(calls) = options.idle_calls {
@@ -26,13 +32,61 @@ pub(crate) fn run(options: &cli::Ng) -> Result<bool> {
         (Some(cycles), _) => Until::Cycles(cycles),
         (None, seconds) => Until::Elapsed(Duration::from_secs(seconds.unwrap_or(5))),
     };
+    let watched = options.pid.map(|pid| Watched::warm(pid, options)).transpose()?;
     let outcome = cycles(options.ng, options.in_flight, until, Wait::Asleep)?;
     if options.json {
         println!("{:#}", outcome.json());
     } else {
         println!("{}", outcome.text());
     }
-    Ok(outcome.errors == 0 && outcome.cycles > 0)
+    let clean = watched.map_or(Ok(true), |watched| watched.is_clean(options.json))?;
+    Ok(outcome.errors == 0 && outcome.cycles > 0 && clean)
+}
+
+/// A process that should use no more after the cycles than before.
+struct Watched {
+    pid: u32,
+    before: Usage,
+}
+
+impl Watched {
+    /// Fills what is bounded (caches of replies, buffers, the allocator's own stock) before the first look.
+    fn warm(pid: u32, options: &cli::Ng) -> Result<Self> {
+        let warm_up = Until::Cycles(10 * options.in_flight as u64);
+        cycles(options.ng, options.in_flight, warm_up, Wait::Asleep)?;
+        let fewest = || Usage::of(pid).map(|usage| usage.descriptors);
+        let mut descriptors = fewest()?;
+        // Sockets are closed after the reply to `delete`: wait until no more are.
+        loop {
+            std::thread::sleep(SETTLE);
+            let now = fewest()?;
+            if now >= descriptors {
+                break;
+            }
+            descriptors = now;
+        }
+        Ok(Self {
+            pid,
+            before: Usage::of(pid)?,
+        })
+    }
+
+    fn is_clean(&self, quiet: bool) -> Result<bool> {
+        let deadline = Instant::now() + 20 * SETTLE;
+        let mut after = Usage::of(self.pid)?;
+        while after.descriptors > self.before.descriptors && Instant::now() < deadline {
+            std::thread::sleep(SETTLE);
+            after = Usage::of(self.pid)?;
+        }
+        if !quiet {
+            println!(
+                "process {}: {} descriptors and {} kB before, {} and {} kB after",
+                self.pid, self.before.descriptors, self.before.rss_kb, after.descriptors, after.rss_kb
+            );
+        }
+        let bytes_kept = after.rss_kb <= self.before.rss_kb + self.before.rss_kb / GROWTH_DIVISOR;
+        Ok(after.descriptors <= self.before.descriptors && bytes_kept)
+    }
 }
 
 /// When to start no further cycle.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Tags and call-ids are bytes, usually but not always UTF-8; equality, order and hash are those of the bytes, so
 /// nothing is lost. Cloning is cheap (shared). `Display` is fit for logs: invalid UTF-8 is replaced and control
 /// characters are escaped, so that a call-id can't forge a log line. Use [`Text::as_bytes`] for anything sent.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(Arc<[u8]>);
 
 /// Identity of a call on the wire.
@@ -28,12 +28,6 @@ impl Text {
     /// The text for reading; invalid UTF-8 is replaced. Not for sending, not for comparing.
     pub fn to_str(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
-    }
-}
-
-impl Default for Text {
-    fn default() -> Self {
-        Self(Arc::default())
     }
 }
 

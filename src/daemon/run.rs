@@ -26,7 +26,7 @@ use crate::record::{Recorder, Recordings};
 use crate::registry::{Admission, Control, ControlParts, Job, Shard};
 use crate::report::announce::Announcer;
 use crate::report::log;
-use crate::sys::process::{self, Signals};
+use crate::sys::process::{self, Background, Signals};
 
 /// Packet workers for each control shard.
 const WORKERS_PER_SHARD: usize = 4;
@@ -81,9 +81,7 @@ pub fn run(mut config: Config) -> Result<(), StartError> {
     );
     let descriptors = process::raise_descriptor_limit()?;
     let listening = Listening::bind(&config)?;
-    if !config.foreground {
-        process::daemonise()?;
-    }
+    let background = (!config.foreground).then(process::daemonise).transpose()?;
     let signals = Signals::new()?;
     let pidfile = config.pidfile.as_deref().map(|path| {
         PidFile::write(path).map_err(|error| StartError::PidFile {
@@ -94,6 +92,7 @@ pub fn run(mut config: Config) -> Result<(), StartError> {
     let _pidfile = pidfile.transpose()?;
     let daemon = Daemon::start(config, listening)?;
     tracing::info!("started, up to {descriptors} descriptors");
+    background.map_or(Ok(()), Background::ready)?;
     notify("READY=1");
     wait_for_end(&signals)?;
     notify("STOPPING=1");

@@ -1,6 +1,7 @@
 //! What concerns the process as a whole: descriptors, signals, going into the background.
 
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::socket::check;
@@ -91,25 +92,40 @@ impl Signals {
     }
 }
 
-/// Goes into the background: a new session, standard streams on `/dev/null`. The caller's process ends here with
-/// status 0; to be called before any thread starts.
-pub fn daemonise() -> io::Result<()> {
-    let null = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/null")?;
-    for _ in 0..2 {
+/// The process in the background, until it is ready. Dropped before: the start failed.
+pub struct Background {
+    null: File,
+    parent: OwnedFd,
+}
+
+/// Goes into the background, in a session of its own. The caller's process stays until the start has succeeded or
+/// failed and ends with status 0 or 1, so that scripts learn of failures; messages still reach the terminal until
+/// then. To be called before any thread starts.
+pub fn daemonise() -> io::Result<Background> {
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let (started, parent) = io::pipe()?;
+    for generation in 0..2 {
         // SAFETY: no thread exists yet, so the child may go on as if nothing had happened.
-        match check(unsafe { libc::fork() })? {
+        if check(unsafe { libc::fork() })? > 0 {
+            drop(parent);
+            let succeeded = generation == 1 || (&started).read(&mut [0]).is_ok_and(|n| n == 1);
             // SAFETY: leaves without running destructors, which the child will do.
-            1.. => unsafe { libc::_exit(0) },
-            // SAFETY: no pointers involved; fails harmlessly in the second round.
-            _ => unsafe { libc::setsid() },
-        };
+            unsafe { libc::_exit(i32::from(!succeeded)) };
+        }
+        // SAFETY: no pointers involved; fails harmlessly in the second round.
+        unsafe { libc::setsid() };
     }
-    for stream in 0..3 {
-        // SAFETY: both descriptors are open.
-        check(unsafe { libc::dup2(null.as_raw_fd(), stream) })?;
+    let parent = OwnedFd::from(parent);
+    Ok(Background { null, parent })
+}
+
+impl Background {
+    /// The start has succeeded: standard streams go to `/dev/null`, and whoever waits for us goes on.
+    pub fn ready(self) -> io::Result<()> {
+        for stream in 0..3 {
+            // SAFETY: both descriptors are open.
+            check(unsafe { libc::dup2(self.null.as_raw_fd(), stream) })?;
+        }
+        File::from(self.parent).write_all(b"1")
     }
-    Ok(())
 }

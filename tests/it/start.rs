@@ -48,6 +48,33 @@ fn a_wrong_configuration_does_not_start() {
 }
 
 #[test]
+fn the_background_is_entered_once_the_start_has_succeeded() {
+    let folder = std::env::temp_dir().join(format!("patchbay-it-background-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let start = |pidfile: &Path| {
+        let pidfile = pidfile.display();
+        // Whoever holds the standard streams is waited for, so they must be given up as well.
+        ours(&format!(
+            "--config-file=none -E -i 127.0.0.1 -n 127.0.0.1:0 --pidfile={pidfile}"
+        ))
+    };
+    let (output, said) = start(&folder.join("missing/pid"));
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("missing/pid"), "{said}");
+
+    let pidfile = folder.join("pid");
+    let (output, said) = start(&pidfile);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let pid = std::fs::read_to_string(&pidfile).unwrap();
+    let stopped = Command::new("kill").arg(pid.trim()).status().unwrap();
+    assert!(stopped.success(), "{pid}");
+    wait_for("the pid file to go", Duration::from_secs(10), || {
+        !pidfile.exists()
+    });
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn help_version_and_codecs_end_at_once() {
     for (option, part) in [
         ("--help", "--listen-ng"),
