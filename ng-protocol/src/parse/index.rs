@@ -32,14 +32,14 @@ pub(super) fn prefix_of(flag: &[u8]) -> Option<(&'static Prefix, &[u8])> {
 }
 
 /// Only ever asked for single names: its order is nobody's business, and its names are ours, not those of an attacker.
-type Index<T> = HashMap<String, &'static T, FixedState>;
+type Index<T> = HashMap<Vec<u8>, &'static T, FixedState>;
 
 fn index<T>(table: &'static [T], names: fn(&T) -> (&'static str, &'static [&'static str])) -> Index<T> {
     let mut index = Index::with_hasher(FixedState::default());
     for entry in table {
         let (name, aliases) = names(entry);
         for spelling in std::iter::once(&name).chain(aliases) {
-            index.insert(Name::new(spelling.as_bytes()).into_string(), entry);
+            index.insert(Name::new(spelling.as_bytes()).as_bytes().to_vec(), entry);
         }
     }
     index

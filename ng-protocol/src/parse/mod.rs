@@ -28,7 +28,7 @@ impl CommandKind {
     pub fn of(dict: &Dict<'_>) -> Result<Self, NgError> {
         let name = dict.get("command").and_then(Value::as_bytes);
         let name = Name::new(name.ok_or(NgError::NoCommand)?);
-        let known = |kind: &&Self| *Name::new(kind.name().as_bytes()) == *name;
+        let known = |kind: &&Self| name.is(kind.name());
         let kind = Self::ALL.iter().find(known);
         kind.copied().ok_or(NgError::UnrecognizedCommand)
     }
@@ -114,7 +114,7 @@ impl Reader<'_> {
 
     fn pair(&mut self, layer: &mut Layer, key: &[u8], value: &Value<'_>, depth: usize) {
         let name = Name::new(key);
-        let Some(entry) = KEYS.get(&*name) else {
+        let Some(entry) = KEYS.get(name.as_bytes()) else {
             if !self.pair_as_flag(layer, key, value, depth) {
                 self.draft.warn(Warning::UnknownKey(excerpt(key)));
             }
@@ -223,7 +223,7 @@ impl Reader<'_> {
 
     fn flag(&mut self, layer: &mut Layer, flag: &[u8], depth: usize) {
         let name = Name::new(flag);
-        if let Some(entry) = FLAGS.get(&*name) {
+        if let Some(entry) = FLAGS.get(name.as_bytes()) {
             if entry.state == State::Obsolete {
                 self.draft.warn(Warning::Obsolete(entry.name.to_owned()));
             }
@@ -243,7 +243,7 @@ impl Reader<'_> {
             return false;
         };
         let (key, value) = flag.split_at(at);
-        let known = KEYS.contains_key(&*Name::new(key));
+        let known = KEYS.contains_key(Name::new(key).as_bytes());
         if known {
             self.pair(layer, key, &Value::from(value.get(1..).unwrap_or(&[])), depth);
         }

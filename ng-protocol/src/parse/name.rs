@@ -20,14 +20,19 @@ impl Name {
         let spelling = spelling.trim_ascii();
         let length = spelling.len().min(Self::LENGTH_MAX);
         for (to, &from) in bytes.iter_mut().zip(spelling) {
-            *to = match from {
-                b' ' | b'_' => b'-',
-                // A name is ASCII; anything else must not match, nor split a character.
-                0x80.. => b'?',
-                other => other.to_ascii_lowercase(),
-            };
+            *to = canonical(from);
         }
         Self { bytes, length }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or(&[])
+    }
+
+    /// Whether `spelling`, which has no blanks around it, is a spelling of this name.
+    pub(crate) fn is(&self, spelling: &str) -> bool {
+        let spelling = spelling.bytes().map(canonical);
+        self.as_bytes().iter().copied().eq(spelling)
     }
 
     pub(crate) fn into_string(self) -> String {
@@ -38,8 +43,17 @@ impl Name {
 impl Deref for Name {
     type Target = str;
     fn deref(&self) -> &str {
-        // All bytes are ASCII, see `new`.
-        std::str::from_utf8(self.bytes.get(..self.length).unwrap_or(&[])).unwrap_or("")
+        // All bytes are ASCII, see `canonical`.
+        std::str::from_utf8(self.as_bytes()).unwrap_or("")
+    }
+}
+
+const fn canonical(byte: u8) -> u8 {
+    match byte {
+        b' ' | b'_' => b'-',
+        // A name is ASCII; anything else must not match, nor split a character.
+        0x80.. => b'?',
+        other => other.to_ascii_lowercase(),
     }
 }
 
@@ -57,6 +71,7 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(&*Name::new(spelling.as_bytes()), name);
+            assert!(Name::new(spelling.as_bytes()).is(spelling.trim()), "{spelling}");
         }
         assert_eq!(Name::new(&[b'x'; 100]).len(), Name::LENGTH_MAX);
     }
