@@ -7,6 +7,9 @@ use std::time::Duration;
 /// Sockets whose datagrams one batch may hold, and so the most packets between two looks at the command queue.
 pub const BATCH_PACKETS: usize = 256;
 
+/// Datagrams asked of a socket at first: a stream brings one at a time, and room for each costs some preparation.
+pub const RECV_FIRST: usize = 4;
+
 /// Datagrams taken from one socket before the next one gets its turn.
 pub const RECV_PER_SOCKET: usize = 32;
 
@@ -19,7 +22,7 @@ pub const DATAGRAM_BYTES: usize = 65_536 + 5 * 64;
 
 /// Pause before a wait for packets if the last wait ended less than twice this ago: the longest that a packet is held
 /// back for company.
-pub const MODERATION: Duration = Duration::from_micros(200);
+pub const MODERATION: Duration = Duration::from_micros(60);
 
 /// Bytes for packets that a turn changes or makes.
 pub const SCRATCH_BYTES: usize = 1 << 20;

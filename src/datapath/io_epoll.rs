@@ -80,14 +80,10 @@ impl EpollIo {
             }
             let open = self.sockets.get(token as usize).and_then(Option::as_ref);
             let Some(open) = open else { continue };
-            // An error (WouldBlock, or what an earlier packet of ours met on its way) is gone once it was read.
-            let Ok(count) = self.receiver.receive(open.fd.as_raw_fd(), batch.spares()) else {
-                continue;
-            };
-            for index in 0..count {
-                // Buffers hold any datagram, so none is cut off; still, each must take its buffer out of the batch.
-                let (len, source) = self.receiver.datagram(index).unwrap_or((0, open.local.addr));
-                batch.push(open.local.id, source, len);
+            for most in [limits::RECV_FIRST, limits::RECV_PER_SOCKET - limits::RECV_FIRST] {
+                if take_in(&mut self.receiver, open, most, batch) < most {
+                    break;
+                }
             }
         }
     }
@@ -124,6 +120,19 @@ impl EpollIo {
             rest = rest.get(taken..).unwrap_or_default();
         }
     }
+}
+
+/// Adds at most `most` datagrams of a socket to the batch; how many.
+fn take_in(receiver: &mut Receiver, open: &Open, most: usize, batch: &mut Batch) -> usize {
+    let received = receiver.receive(open.fd.as_raw_fd(), batch.spares().take(most));
+    // An error (WouldBlock, or what an earlier packet of ours met on its way) is gone once it was read.
+    let count = received.unwrap_or(0);
+    for index in 0..count {
+        // Buffers hold any datagram, so none is cut off; still, each must take its buffer out of the batch.
+        let (len, source) = receiver.datagram(index).unwrap_or((0, open.local.addr));
+        batch.push(open.local.id, source, len);
+    }
+    count
 }
 
 impl Io for EpollIo {

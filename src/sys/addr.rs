@@ -19,6 +19,12 @@ impl RawAddr {
         }
     }
 
+    /// Room for any address again, as [`empty`](Self::empty).
+    pub fn clear(&mut self) {
+        self.storage.ss_family = libc::AF_UNSPEC as libc::sa_family_t;
+        self.len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    }
+
     /// Takes the form of `addr`.
     pub fn set(&mut self, addr: SocketAddr) {
         match addr {

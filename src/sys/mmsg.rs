@@ -45,7 +45,7 @@ impl Receiver {
         for (((header, slice), addr), buffer) in room.zip(buffers) {
             slice.iov_base = buffer.as_mut_ptr().cast();
             slice.iov_len = buffer.len();
-            *addr = RawAddr::empty();
+            addr.clear();
             header.msg_hdr.msg_name = addr.as_mut_ptr();
             header.msg_hdr.msg_namelen = addr.socklen();
             header.msg_hdr.msg_iov = slice;

@@ -85,7 +85,7 @@ impl Inbox {
             .zip(&mut self.controls);
         let buffers = self.bytes.chunks_exact_mut(self.bytes_each);
         for ((header, ((slice, name), control)), buffer) in self.headers.iter_mut().zip(parts).zip(buffers) {
-            *name = RawAddr::empty();
+            name.clear();
             slice.iov_base = buffer.as_mut_ptr().cast();
             slice.iov_len = buffer.len();
             fill(&mut header.msg_hdr, name, slice, control);
