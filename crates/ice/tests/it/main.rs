@@ -1,7 +1,14 @@
 //! Agents against each other, against another implementation and against nobody, in virtual time.
 
+mod abuse;
+mod bench;
+mod corpus;
+mod interop;
 mod net;
+mod rules;
 mod simulation;
+#[path = "../walk/mod.rs"]
+mod walk;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
