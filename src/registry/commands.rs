@@ -23,6 +23,7 @@ impl Shard {
         let Some(job) = self.elsewhere(job) else { return };
         let started = Instant::now();
         let kind = job.request.command.kind();
+        log(&job, || format!("Received command '{kind}' from {}", job.client));
         let result = guarded(kind.name(), || self.command(&job)).unwrap_or_else(|| {
             if let Some(Place::Here(key)) = job.request.command.call_id().and_then(|id| self.table.find(id)) {
                 self.abandon(key);
@@ -40,10 +41,16 @@ impl Shard {
                 None => tracing::warn!("'{kind}' refused: {error}"),
             }
         }
-        let client = job.client.ip();
+        let (client, took) = (job.client, started.elapsed());
+        log(&job, || {
+            format!(
+                "Replying to '{kind}' from {client} (elapsed time {:.6} sec)",
+                took.as_secs_f64()
+            )
+        });
         self.control()
             .statistics
-            .request_done(client, kind, started.elapsed(), result.is_err());
+            .request_done(client.ip(), kind, took, result.is_err());
         job.replier.queue(dict, &mut self.replies);
     }
 
@@ -259,6 +266,18 @@ impl Shard {
         );
         job.replier
             .send(&reply::ok().with("statistics", json::statistics(control)));
+    }
+}
+
+/// One line about a request, in the reference's words: operators follow calls by them.
+fn log(job: &CommandJob, text: impl FnOnce() -> String) {
+    const TARGET: &str = "patchbay::control::ng";
+    if !tracing::enabled!(target: TARGET, tracing::Level::INFO) {
+        return;
+    }
+    match job.request.command.call_id() {
+        Some(call) => tracing::info!(target: TARGET, %call, "{}", text()),
+        None => tracing::info!(target: TARGET, "{}", text()),
     }
 }
 

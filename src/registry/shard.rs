@@ -16,6 +16,7 @@ use super::inputs::guarded;
 use super::table::{Entry, Place, Table};
 use super::{CommandJob, Control, Job};
 use crate::clock;
+use crate::control::cli;
 use crate::control::reply::Replies;
 use crate::control::udp::Front;
 use crate::datapath::env::ShardEnv;
@@ -262,6 +263,12 @@ impl Shard {
         control.statistics.add_quality(entry.call.quality());
         let reason = reason_text(end.reason);
         tracing::info!(call = %entry.call.call_id(), "call ended: {reason} after {:.1} s", lasted.as_secs_f64());
+        if tracing::enabled!(tracing::Level::INFO) {
+            tracing::info!(call = %entry.call.call_id(), "Final packet stats:");
+            for line in cli::parties(&entry).lines() {
+                tracing::info!(call = %entry.call.call_id(), "{line}");
+            }
+        }
         self.forget_elsewhere(&entry);
         let by_timeout = !matches!(
             end.reason,

@@ -26,15 +26,22 @@ pub(super) fn call(entry: &Entry) -> String {
         entry.tos,
         int(&view, "last signal"),
     );
-    parties(&mut text, &view, None);
+    write_parties(&mut text, &view, None);
     text.push('\n');
+    text
+}
+
+/// All parties of a call.
+pub fn parties(entry: &Entry) -> String {
+    let mut text = String::new();
+    write_parties(&mut text, &view(entry), None);
     text
 }
 
 /// One party of a call; `None` if there is no such tag.
 pub(super) fn party(entry: &Entry, tag: &str) -> Option<String> {
     let mut text = String::new();
-    parties(&mut text, &view(entry), Some(tag));
+    write_parties(&mut text, &view(entry), Some(tag));
     (!text.is_empty()).then_some(text)
 }
 
@@ -47,7 +54,7 @@ fn view(entry: &Entry) -> Dict<'static> {
     entry.call.query(&args).unwrap_or_default()
 }
 
-fn parties(text: &mut String, view: &Dict<'_>, only: Option<&str>) {
+fn write_parties(text: &mut String, view: &Dict<'_>, only: Option<&str>) {
     let Some(tags) = view.get("tags").and_then(Value::as_dict) else {
         return;
     };

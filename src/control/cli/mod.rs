@@ -9,6 +9,7 @@ mod sessions;
 mod set;
 mod show;
 
+pub use layout::parties;
 pub use listener::serve;
 
 use std::sync::Arc;
