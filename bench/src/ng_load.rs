@@ -20,6 +20,12 @@ use crate::sys::{clock, signals};
 /// How long a relay may take between two descriptors that it closes.
 const SETTLE: Duration = Duration::from_millis(250);
 
+/// Bytes of replies that may wait for us.
+const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+
+/// Cycles before a process is watched: enough to fill a relay's cache of replies.
+const WARM_UP_CYCLES: u64 = 50_000;
+
 /// A twentieth more memory is the allocator's mood, not a leak.
 const GROWTH_DIVISOR: u64 = 20;
 
@@ -52,7 +58,7 @@ struct Watched {
 impl Watched {
     /// Fills what is bounded (caches of replies, buffers, the allocator's own stock) before the first look.
     fn warm(pid: u32, options: &cli::Ng) -> Result<Self> {
-        let warm_up = Until::Cycles(10 * options.in_flight as u64);
+        let warm_up = Until::Cycles(WARM_UP_CYCLES);
         cycles(options.ng, options.in_flight, warm_up, Wait::Asleep)?;
         let fewest = || Usage::of(pid).map(|usage| usage.descriptors);
         let mut descriptors = fewest()?;
@@ -226,6 +232,8 @@ impl Load {
     fn connect(server: SocketAddr) -> Result<Self> {
         let any: SocketAddr = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }.parse()?;
         let socket = UdpSocket::bind(any)?;
+        // A relay that answers everything in one go must not find us full; less is given where less is allowed.
+        let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
         socket
             .connect(server)
             .with_context(|| format!("no way to {server}"))?;

@@ -9,6 +9,7 @@ use ng_protocol::{
 use plan::CallKey;
 
 use super::inputs::guarded;
+use super::shard::log_last;
 use super::table::{Entry, Place};
 use super::{CommandJob, Job, Shard, ask_all};
 use crate::clock;
@@ -155,9 +156,16 @@ impl Shard {
     }
 
     fn delete(&mut self, args: &DeleteArgs) -> Reply {
-        let found = self
-            .existing(&args.call_id, NgError::NotFound)
-            .and_then(|key| self.with_env(key, |call, now, _| call.delete(now, args)));
+        let key = self.existing(&args.call_id, NgError::NotFound);
+        // A call that goes takes its parties along.
+        let last = match key {
+            Ok(key) if tracing::enabled!(tracing::Level::INFO) => self.table.get(key).map(cli::parties),
+            _ => None,
+        };
+        let found = key.and_then(|key| self.with_env(key, |call, now, _| call.delete(now, args)));
+        if let Some(last) = last.filter(|_| self.table.find(&args.call_id).is_none()) {
+            log_last(&args.call_id, &last);
+        }
         match found {
             Ok(dict) => Ok(ok_with(dict)),
             Err(NgError::NotFound) if !args.fatal => Ok(reply::warning(NgError::NotFound.to_string())),

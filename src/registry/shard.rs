@@ -264,10 +264,7 @@ impl Shard {
         let reason = reason_text(end.reason);
         tracing::info!(call = %entry.call.call_id(), "call ended: {reason} after {:.1} s", lasted.as_secs_f64());
         if tracing::enabled!(tracing::Level::INFO) {
-            tracing::info!(call = %entry.call.call_id(), "Final packet stats:");
-            for line in cli::parties(&entry).lines() {
-                tracing::info!(call = %entry.call.call_id(), "{line}");
-            }
+            log_last(entry.call.call_id(), &cli::parties(&entry));
         }
         self.forget_elsewhere(&entry);
         let by_timeout = !matches!(
@@ -294,5 +291,15 @@ impl Shard {
 
     pub(super) fn driver(&mut self) -> &mut Driver {
         &mut self.parts.driver
+    }
+}
+
+/// A call's last counters, line by line, in the reference's words.
+pub(super) fn log_last(call: &CallId, parties: &str) {
+    if !parties.is_empty() {
+        tracing::info!(%call, "Final packet stats:");
+    }
+    for line in parties.lines() {
+        tracing::info!(%call, "{line}");
     }
 }
