@@ -77,6 +77,12 @@ pub const REPLIES_PER_SEND: usize = crate::sys::pktinfo::SEND_MAX;
 /// that was queued before them.
 pub const WAKE_INTERVAL: Duration = Duration::from_millis(1);
 
+/// How long an offer that finds no port waits for ports of ended calls that workers have yet to close, at most.
+pub const PORTS_PATIENCE: Duration = Duration::from_millis(100);
+
+/// Time between two looks during that.
+pub const PORTS_POLL: Duration = Duration::from_micros(200);
+
 /// Jobs that a shard does before it looks at its sockets again.
 pub const JOBS_PER_TURN: usize = 256;
 

@@ -7,7 +7,8 @@
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender};
@@ -58,6 +59,10 @@ pub struct WorkerCounters {
     pub taps_lost: AtomicU64,
     /// Packets or commands that made the relay panic.
     pub panics: AtomicU64,
+    /// Commands queued for it; the control shards count.
+    pub commands_queued: AtomicU64,
+    /// Commands that were executed, what they released closed.
+    pub commands_done: AtomicU64,
 }
 
 /// Everything a worker is made of.
@@ -113,7 +118,8 @@ impl<I: Io> Worker<I> {
 
     fn apply_commands(&mut self, now: Time) -> bool {
         // Those that are there now; what comes meanwhile waits for the next turn.
-        for _ in 0..self.commands.len() {
+        let waiting = self.commands.len();
+        for _ in 0..waiting {
             match self.commands.try_recv() {
                 Ok(WorkerCommand::Apply(command, sockets)) => self.apply(now, command, sockets),
                 Ok(WorkerCommand::Yield(call, reply)) => self.hand_over(now, call, &reply),
@@ -127,6 +133,7 @@ impl<I: Io> Worker<I> {
             // Has room for every socket there can be; if the pool is gone, so is the need to tell it.
             let _ = closed.try_send(id);
         });
+        self.counters.commands_done.fetch_add(waiting as u64, Release);
         true
     }
 

@@ -7,6 +7,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crossbeam::channel::{Sender, bounded};
 use plan::{CallKey, Command, PlanSet, SocketId, Time, WorkerId};
@@ -25,6 +26,22 @@ pub struct WorkerPort {
     pub waker: Waker,
     /// What it counts.
     pub counters: Arc<WorkerCounters>,
+}
+
+impl WorkerPort {
+    /// How many commands it has to have done until all that were queued before now are.
+    pub fn queued(&self) -> u64 {
+        self.counters.commands_queued.load(Acquire)
+    }
+
+    /// Whether it has done so many commands; if not, it is woken.
+    pub fn has_done(&self, commands: u64) -> bool {
+        let done = self.counters.commands_done.load(Acquire) >= commands;
+        if !done {
+            self.waker.wake();
+        }
+        done
+    }
 }
 
 /// One control shard's way to all workers.
@@ -105,6 +122,7 @@ impl Driver {
     fn send(&mut self, WorkerId(worker): WorkerId, command: WorkerCommand) {
         let port = &self.workers[usize::from(worker)];
         self.wakes[usize::from(worker)].told = true;
+        port.counters.commands_queued.fetch_add(1, Release);
         if let Err(refused) = port.commands.try_send(command) {
             port.waker.wake();
             // Waits for room. The worker is gone only at the end of the process.

@@ -62,7 +62,8 @@ pub struct Shard {
 impl Shard {
     /// A shard without calls.
     pub fn new(parts: ShardParts) -> Self {
-        let env = ShardEnv::new(Arc::clone(&parts.control.pool));
+        let control = &parts.control;
+        let env = ShardEnv::new(Arc::clone(&control.pool), Arc::clone(&control.workers));
         let settings = parts.control.settings();
         Self {
             parts,
