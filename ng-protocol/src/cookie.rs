@@ -141,6 +141,16 @@ impl<W> CookieCache<W> {
         }
     }
 
+    /// When [`handle_timeout`](Self::handle_timeout) has something to forget, in µs.
+    pub fn poll_timeout(&self) -> Option<u64> {
+        (!self.is_empty()).then(|| self.rotated_at_us.saturating_add(COOKIE_GENERATION_US))
+    }
+
+    /// Forgets what is old enough, also when nothing arrives any more.
+    pub fn handle_timeout(&mut self, now_us: u64) {
+        self.rotate_if_due(now_us);
+    }
+
     /// Number of requests remembered.
     pub fn len(&self) -> usize {
         self.current.entries.len() + self.previous.entries.len()
@@ -195,6 +205,21 @@ mod tests {
 
     fn bytes(text: &str) -> Arc<[u8]> {
         Arc::from(text.as_bytes())
+    }
+
+    #[test]
+    fn an_idle_cache_empties_itself() {
+        let mut cache = CookieCache::new(0);
+        assert_eq!(cache.poll_timeout(), None);
+        assert_eq!(cache.begin(source(1), b"c", (), S), Arrival::New);
+        assert!(cache.finish(source(1), b"c", bytes("r")).is_empty());
+        let mut now_us = S;
+        while let Some(at_us) = cache.poll_timeout() {
+            now_us = at_us;
+            cache.handle_timeout(now_us);
+        }
+        assert!((31 * S..=61 * S).contains(&now_us), "{now_us}");
+        assert_eq!(cache.bytes(), 0);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use ng_protocol::cookie::{Arrival, CookieCache};
 use ng_protocol::envelope::{self, Format};
 use ng_protocol::limits::UDP_REPLY_BYTES_MAX;
 use ng_protocol::{Dict, reply};
+use plan::Time;
 use socket2::Socket;
 use tokio::sync::{mpsc, oneshot};
 
@@ -64,6 +65,16 @@ impl Cookies {
             send(&[(peer.clone(), Arc::clone(reply))]);
         }
         arrival == Arrival::New
+    }
+
+    /// When there is something to forget.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.lock().poll_timeout().map(Time)
+    }
+
+    /// Forgets what is old enough.
+    pub fn handle_timeout(&self, now: Time) {
+        self.lock().handle_timeout(now.as_micros());
     }
 
     fn finish(&self, peer: &UdpPeer, cookie: &[u8], reply: Arc<[u8]>) -> Vec<UdpPeer> {

@@ -8,6 +8,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use ng_protocol::envelope::Envelope;
+use plan::Time;
 use socket2::Socket;
 
 use super::reply::{Cookies, Replier, UdpPeer};
@@ -32,6 +33,16 @@ impl Front {
             cookies: Arc::new(Cookies::new()),
             inbox: Inbox::new(limits::DATAGRAMS_PER_TURN, limits::DATAGRAM_BYTES),
         }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.cookies.poll_timeout()
+    }
+
+    /// Forgets old replies.
+    pub fn handle_timeout(&self, now: Time) {
+        self.cookies.handle_timeout(now);
     }
 
     /// Watches the sockets; the token of each is its index.

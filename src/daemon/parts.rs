@@ -14,6 +14,7 @@ use rand::{Rng, SeedableRng};
 use relay::Relay;
 
 use super::StartError;
+use crate::clock;
 use crate::config::{Config, TimeoutNotice};
 use crate::control::udp::Front;
 use crate::datapath::io_epoll::EpollIo;
@@ -178,8 +179,10 @@ fn read_datagrams(mut front: Front, control: &Control) {
     let ready = Epoll::new(limits::EPOLL_EVENTS).and_then(|epoll| front.watch(&epoll).map(|()| epoll));
     let result = ready.and_then(|mut epoll| {
         loop {
-            epoll.wait(None)?;
+            let timeout = front.poll_timeout().map(|at| at.since(clock::now()));
+            epoll.wait(timeout)?;
             (0..epoll.ready()).for_each(|index| front.read(epoll.token(index), control));
+            front.handle_timeout(clock::now());
         }
     });
     let Err::<(), io::Error>(error) = result else {

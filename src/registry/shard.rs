@@ -88,6 +88,9 @@ impl Shard {
             let go_on = self.do_jobs();
             self.handle_events();
             self.handle_timeouts();
+            if let Some(front) = &self.parts.front {
+                front.handle_timeout(clock::now());
+            }
             // The worker first: whoever has the reply to a delete soon finds the ports closed.
             self.parts.driver.flush(clock::now());
             self.replies.flush();
@@ -149,7 +152,12 @@ impl Shard {
 
     fn wait(&mut self, epoll: &mut Epoll) -> io::Result<()> {
         let now = clock::now();
-        let deadlines = [self.table.next_deadline(), self.parts.driver.poll_timeout()];
+        let replies = self.parts.front.as_ref().and_then(Front::poll_timeout);
+        let deadlines = [
+            self.table.next_deadline(),
+            self.parts.driver.poll_timeout(),
+            replies,
+        ];
         let timeout = deadlines.into_iter().flatten().min().map(|at| at.since(now));
         self.parts.waker.sleep();
         // What was queued before `sleep` did not wake us, so this look must come after it.
