@@ -216,7 +216,7 @@ impl<I: Io> Worker<I> {
         let mut told = 0_u64;
         let (shards, counters) = (&self.shards, &self.counters);
         self.relay.drain_events(|event| {
-            let index = shard_of(call_of(&event));
+            let index = shard_of(event.call());
             match shards.get(index).map(|s| s.events.try_send(event)) {
                 Some(Ok(())) => told |= 1 << (index % 64),
                 _ => add(&counters.events_lost, 1),
@@ -244,14 +244,4 @@ fn guarded<T>(counters: &WorkerCounters, step: impl FnOnce() -> T) -> Option<T> 
 /// Adds to a counter that only the caller writes.
 fn add(counter: &AtomicU64, n: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
-}
-
-/// Which call an event is about.
-pub fn call_of(event: &Event) -> CallKey {
-    match event {
-        Event::Learned { call, .. }
-        | Event::Punted { call, .. }
-        | Event::Reception { call, .. }
-        | Event::Loop { call, .. } => *call,
-    }
 }

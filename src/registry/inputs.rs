@@ -7,7 +7,6 @@ use plan::CallKey;
 
 use super::Shard;
 use crate::clock;
-use crate::datapath::worker::call_of;
 use crate::limits;
 
 impl Shard {
@@ -17,7 +16,7 @@ impl Shard {
             let Ok(event) = self.parts.events.try_recv() else {
                 return;
             };
-            let key = call_of(&event);
+            let key = event.call();
             let step = || {
                 if let Some(entry) = self.table.get_mut(key) {
                     entry.call.handle_event(now, &event);

@@ -15,9 +15,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("crates/sdp", &[]),
     ("crates/srtp", &["rtp"]),
     ("crates/ice", &[]),
-    ("crates/plan", &["rtp", "codecs"]),
-    ("crates/relay", &["plan", "rtp", "codecs"]),
-    ("crates/call", &["plan", "ng-protocol", "sdp", "codecs"]),
+    ("crates/dtls", &["srtp"]),
+    ("crates/plan", &["rtp", "srtp", "codecs"]),
+    ("crates/relay", &["plan", "rtp", "srtp", "codecs"]),
+    (
+        "crates/call",
+        &["plan", "ng-protocol", "sdp", "ice", "dtls", "srtp", "codecs"],
+    ),
 ];
 
 const OURS: &[&str] = &[

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use plan::{
-    Component, Framing, Learning, LocalSocket, MediaState, Plan, PlanSet, RtcpPolicy, RtcpReports, Sink,
-    Sinks, SourcePolicy, Tap, TapPoint, Time,
+    Component, Framing, Learning, LocalSocket, MediaState, Plan, PlanSet, RtcpPolicy, RtcpReports, Security,
+    Sink, Sinks, SourcePolicy, Tap, TapPoint, Time,
 };
 use sdp::Protocol;
 use smallvec::SmallVec;
@@ -131,6 +131,12 @@ impl Call {
             reports: None,
             taps: self.taps(),
             punt_stun: false,
+            punt_dtls: false,
+            proven: SmallVec::new(),
+            recv: Security::Plain,
+            send: Security::Plain,
+            transport: None,
+            bundle: None,
             pierce_nat: false,
             nat_wait: learning.wait,
             tos: self.tos.unwrap_or(self.config.tos),
@@ -151,6 +157,7 @@ impl Call {
                 process: plan::Process {
                     ext_map: extmap::map(from, sink),
                     payload_types: Vec::new(),
+                    keep_protection: false,
                 },
                 rtcp: match (self.generate_rtcp, from.feedback && !sink.feedback) {
                     (true, _) => RtcpPolicy::Consume,

@@ -28,6 +28,8 @@ pub enum Event {
         call: CallKey,
         /// The flow.
         flow: FlowId,
+        /// At which of the flow's sockets.
+        local: SocketId,
         /// What it is.
         kind: PuntKind,
         /// Where from.

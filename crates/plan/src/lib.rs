@@ -14,8 +14,9 @@ mod time;
 pub use event::{Event, PuntKind};
 pub use ids::{CallKey, FlowId, SocketId, WorkerId};
 pub use plan::{
-    Command, Component, ExtMap, Framing, Learning, LocalSocket, MediaState, Plan, PlanSet, Process,
-    RtcpPolicy, RtcpReports, Sink, Sinks, SourcePolicy, Tap, TapId, TapPoint,
+    Bundle, BundleMember, Command, Component, Datagram, ExtMap, Framing, Learning, LocalSocket, MediaState,
+    Plan, PlanSet, Process, RtcpPolicy, RtcpReports, Security, Sink, Sinks, SourcePolicy, Tap, TapId,
+    TapPoint,
 };
 pub use stats::{DropReason, FlowStats, SSRC_SLOTS, SsrcStats};
 pub use time::Time;

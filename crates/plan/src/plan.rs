@@ -27,6 +27,21 @@ pub enum Command {
     Install(PlanSet),
     /// End a call: all its flows go, all its sockets are released.
     Remove(CallKey),
+    /// Send a datagram as it is.
+    Send(Datagram),
+}
+
+/// A datagram of the control side's own (STUN, DTLS). Dropped if the call has no such socket any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// The call.
+    pub call: CallKey,
+    /// Leaves by this socket of one of the call's flows.
+    pub socket: SocketId,
+    /// To this address.
+    pub dest: SocketAddr,
+    /// UDP payload.
+    pub bytes: Box<[u8]>,
 }
 
 /// One local socket of a flow.
@@ -43,13 +58,27 @@ pub struct LocalSocket {
 pub enum Framing {
     /// RTP and RTCP.
     Rtp,
-    /// RTP and RTCP that the parties protect between themselves and whose keys we do not use: headers are read,
-    /// nothing behind them is (no reception events, no feedback or header-extension filter).
+    /// RTP and RTCP that the parties protect between themselves and whose keys we do not use
+    /// (`--srtp-passthrough=blind`): headers are read, nothing behind them is (no reception events, no feedback or
+    /// header-extension filter).
     Srtp,
     /// T.38 over UDPTL.
     Udptl,
     /// Anything: forwarded without a look inside.
     Opaque,
+}
+
+/// How packets between us and a flow's peer are protected, one direction of them.
+#[derive(Clone, Debug, Default)]
+pub enum Security {
+    /// They are not.
+    #[default]
+    Plain,
+    /// SRTP, but there are no keys yet: nothing passes ([`DropReason::NoKeys`](crate::DropReason::NoKeys)).
+    Pending,
+    /// SRTP (RFC 3711). Keys that stay the same, by value, keep their rollover counters and replay windows over every
+    /// re-plan; others start anew.
+    Srtp(Arc<srtp::Params>),
 }
 
 /// Which part of a media a flow carries.
@@ -134,6 +163,9 @@ pub struct Process {
     pub ext_map: Option<Arc<ExtMap>>,
     /// If not empty, only these payload types pass.
     pub payload_types: Vec<u8>,
+    /// Both parties hold the same SRTP keys: packets that have authenticated under the source's `recv` go on protected
+    /// as they arrived; the `send` of the sink's flow is not used for them.
+    pub keep_protection: bool,
 }
 
 /// One destination of a flow: the peer of another flow.
@@ -183,6 +215,29 @@ pub struct RtcpReports {
     pub mid: Option<Arc<str>>,
 }
 
+/// Tells the media of a bundle apart (RFC 8843 §9.2): by MID header extension, then by an SSRC that was told apart
+/// before, then by payload type. RTCP goes by the SSRCs it speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// The media, that of the transport included.
+    pub members: Vec<BundleMember>,
+}
+
+/// One media of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleMember {
+    /// Its flow.
+    pub flow: FlowId,
+    /// Its `a=mid`.
+    pub mid: Box<[u8]>,
+    /// Its id of the MID header extension, if it was negotiated.
+    pub mid_extension: Option<u8>,
+    /// Payload types that no other member has.
+    pub payload_types: Vec<u8>,
+    /// SSRCs that its description names (`a=ssrc`).
+    pub ssrcs: Vec<u32>,
+}
+
 /// Where packets of a flow go. Nearly always to one other flow: that one stands in the plan itself, which is made on one
 /// thread and dropped on another.
 pub type Sinks = SmallVec<[Sink; 1]>;
@@ -221,6 +276,20 @@ pub struct Plan {
     /// STUN is expected here (ICE): hand it to control. Without it, STUN is forwarded like media if `Opaque`, else
     /// dropped.
     pub punt_stun: bool,
+    /// DTLS is expected here: hand it to control.
+    pub punt_dtls: bool,
+    /// Sources that have passed a connectivity check (ICE). If there are any, RTP and RTCP of all others are dropped
+    /// ([`DropReason::Unproven`](crate::DropReason::Unproven)), and `source` decides nothing.
+    pub proven: SmallVec<[SocketAddr; 1]>,
+    /// How what arrives from the peer is protected. What does not authenticate teaches nothing and goes nowhere.
+    pub recv: Security,
+    /// How what is sent to the peer is protected.
+    pub send: Security,
+    /// This flow has no sockets of its own: it shares those of another flow of the call, with its peer, its sources,
+    /// its keys and its punts (BUNDLE, RFC 8843). That flow's `bundle` says what is whose.
+    pub transport: Option<FlowId>,
+    /// How packets that arrive here are shared out among this flow and those that name it as their `transport`.
+    pub bundle: Option<Arc<Bundle>>,
     /// Send a dummy RTP packet (payload type 127) each second until the peer was heard.
     pub pierce_nat: bool,
     /// Send nothing until the peer was heard.

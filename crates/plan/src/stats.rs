@@ -76,6 +76,12 @@ drop_reasons! {
     SrtpAuth = "srtp-auth",
     /// SRTP that was seen before.
     SrtpReplay = "srtp-replay",
+    /// SRTP, or packets for a peer that is to get SRTP, before there are keys.
+    NoKeys = "no-keys",
+    /// Its source has not passed a connectivity check (ICE).
+    Unproven = "ice-unproven",
+    /// It belongs to none of the media that share the transport (BUNDLE).
+    NoBundleMember = "no-bundle-member",
 }
 
 /// Counters of one SSRC of one flow, as received.

@@ -43,7 +43,10 @@ impl Relay {
             (Kind::Rtcp, Component::Rtp) => return self.stray_rtcp(now, owner, arrival, bytes, out),
             (Kind::Rtcp, _) => self.rtcp(now, owner, arrival, bytes, out),
             (Kind::Stun, _) if flow.plan.punt_stun => {
-                return self.punt(now, slot, PuntKind::Stun, arrival.source, bytes);
+                return self.punt(now, owner, arrival, PuntKind::Stun, bytes);
+            }
+            (Kind::Dtls, _) if flow.plan.punt_dtls => {
+                return self.punt(now, owner, arrival, PuntKind::Dtls, bytes);
             }
             (Kind::Stun | Kind::Dtls, _) => Err(DropReason::Unexpected),
             (Kind::Other, _) if !is_rtp(flow.plan.framing) => self.opaque(now, owner, arrival, bytes, out),
@@ -289,7 +292,15 @@ impl Relay {
     }
 
     #[cold]
-    fn punt(&mut self, at: Time, slot: Slot, kind: PuntKind, from: SocketAddr, bytes: &[u8]) -> Verdict {
+    fn punt(
+        &mut self,
+        at: Time,
+        owner: SocketOwner,
+        arrival: &Arrival,
+        kind: PuntKind,
+        bytes: &[u8],
+    ) -> Verdict {
+        let slot = owner.slot;
         let Some(flow) = self.table.flows.get(slot as usize) else {
             return Verdict::Dropped(slot, DropReason::NoFlow);
         };
@@ -297,8 +308,9 @@ impl Relay {
         let queued = self.events.punt(|| Event::Punted {
             call,
             flow,
+            local: arrival.socket,
             kind,
-            from,
+            from: arrival.source,
             at,
             bytes: bytes.into(),
         });
