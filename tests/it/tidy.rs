@@ -15,12 +15,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("crates/sdp", &[]),
     ("crates/srtp", &["rtp"]),
     ("crates/ice", &[]),
-    ("crates/dtls", &["srtp"]),
     ("crates/plan", &["rtp", "srtp", "codecs"]),
     ("crates/relay", &["plan", "rtp", "srtp", "codecs"]),
     (
         "crates/call",
-        &["plan", "ng-protocol", "sdp", "ice", "dtls", "srtp", "codecs"],
+        &["plan", "ng-protocol", "sdp", "ice", "srtp", "codecs"],
     ),
 ];
 
