@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use crate::Output;
 use crate::call::Call;
-use crate::model::{Armed, Media, MediaId, Stream};
+use crate::model::{Armed, Media, MediaId};
 use crate::negotiate::{address, codec, extmap};
 
 type Sockets = SmallVec<[LocalSocket; 1]>;
@@ -76,8 +76,8 @@ impl Call {
 
     fn rtp_plan(&self, id: MediaId, media: &Media, sockets: Sockets, has_rtcp: bool) -> Plan {
         let shared = is_shared(media);
-        let mut plan = self.base(media, &media.rtp, media.remote.map(|r| r.rtp), sockets);
-        plan.component = if shared { Component::Mux } else { Component::Rtp };
+        let component = if shared { Component::Mux } else { Component::Rtp };
+        let mut plan = self.base(media, component, media.remote.map(|r| r.rtp), sockets);
         plan.sinks = self.sinks(id, |sink| sink.rtp.flow);
         plan.rtcp_sinks = self.sinks(id, rtcp_flow);
         plan.rtcp_flow = has_rtcp.then_some(media.rtcp.flow);
@@ -89,15 +89,22 @@ impl Call {
     fn rtcp_plan(&self, id: MediaId, media: &Media, sockets: Sockets) -> Plan {
         // With rtcp-mux nothing is sent from here, but what arrives all the same is not lost.
         let peer = media.remote.map(|r| r.rtcp).filter(|_| !is_shared(media));
-        let mut plan = self.base(media, &media.rtcp, peer, sockets);
-        plan.component = Component::Rtcp;
+        let mut plan = self.base(media, Component::Rtcp, peer, sockets);
         plan.rtcp_sinks = self.sinks(id, rtcp_flow);
         plan
     }
 
-    fn base(&self, media: &Media, stream: &Stream, peer: Option<SocketAddr>, sockets: Sockets) -> Plan {
+    fn base(&self, media: &Media, component: Component, peer: Option<SocketAddr>, sockets: Sockets) -> Plan {
         let learning = &media.learning;
+        let stream = match component {
+            Component::Rtp | Component::Mux => &media.rtp,
+            Component::Rtcp => &media.rtcp,
+        };
         let local = sockets.first().map(|s| s.addr.ip());
+        let (recv, send) = match framing(media) {
+            Framing::Rtp => media.security(component),
+            _ => (Security::Plain, Security::Plain),
+        };
         let peer = peer.filter(|p| !p.ip().is_unspecified() && p.port() != 0);
         Plan {
             flow: stream.flow,
@@ -107,7 +114,7 @@ impl Call {
                 .is_some_and(|(peer, local)| address::is_forbidden(&self.config, local, peer.ip())),
             sockets,
             framing: framing(media),
-            component: Component::Rtp,
+            component,
             source: SourcePolicy {
                 // Before its party has been told of a socket, whoever sends there is a stranger.
                 learning: if learning.public {
@@ -133,8 +140,8 @@ impl Call {
             punt_stun: false,
             punt_dtls: false,
             proven: SmallVec::new(),
-            recv: Security::Plain,
-            send: Security::Plain,
+            recv,
+            send,
             transport: None,
             bundle: None,
             pierce_nat: false,

@@ -7,7 +7,7 @@ use sdp::Text;
 use crate::call::Call;
 use crate::model::{Foreign, Media, MediaId, PartyId};
 use crate::negotiate::said::Said;
-use crate::negotiate::{Role, address, codec, extmap, learning, mux, ports, transport};
+use crate::negotiate::{Role, address, codec, extmap, learning, mux, ports, sdes, transport};
 use crate::offer_answer::{Exchange, Takings};
 use crate::rewrite::{Deal, Line};
 use crate::{Env, Family};
@@ -165,6 +165,7 @@ impl Call {
             Role::Offer => mux::offer(&mut sender.mux, &mut receiver.mux, said.mux, &settings.rtcp),
             Role::Answer => mux::answer(&mut sender.mux, &mut receiver.mux, said.mux),
         };
+        sdes::negotiate(role, settings, &said, &mut sender, &mut receiver, &mut deal);
         learning::apply(&mut sender, &mut receiver, settings);
         let taken = self.take_ports(env, exchange, takings, (&mut sender, &mut receiver), &said, &deal);
         receiver.learning.public |= taken.is_ok();

@@ -9,7 +9,7 @@ use plan::{FlowId, FlowStats, Learning, SocketId, Time};
 use sdp::{Direction, Extmap, MediaKind, Protocol, Text};
 use smallvec::SmallVec;
 
-use super::{Id, PartyId};
+use super::{Id, Keying, PartyId};
 use crate::{AddressId, Family, LocalSockets};
 
 pub(crate) type MediaId = Id<Media>;
@@ -50,6 +50,8 @@ pub(crate) struct Media {
     pub(crate) foreign: Option<Foreign>,
     /// RTCP on the RTP port.
     pub(crate) mux: Mux,
+    /// Keys towards its party.
+    pub(crate) keying: Keying,
     /// Its party understands RTCP feedback.
     pub(crate) feedback: bool,
     /// `a=mid`.
@@ -220,6 +222,7 @@ impl Media {
             rejected: false,
             foreign: None,
             mux: Mux::default(),
+            keying: Keying::default(),
             feedback: false,
             mid: None,
             label: None,

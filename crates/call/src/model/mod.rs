@@ -4,12 +4,18 @@
 //! removes a media removes its subscriptions ([`Model::remove_party`] does all of it).
 
 mod arena;
+mod dtls;
 mod media;
 mod party;
+mod sdes;
+mod security;
 
 pub(crate) use arena::{Arena, Id};
+pub(crate) use dtls::Dtls;
 pub(crate) use media::{Armed, Foreign, Formats, Media, MediaId, Mux, Remote, SocketSet, Stream};
 pub(crate) use party::{Party, PartyId, Printed};
+pub(crate) use sdes::Sdes;
+pub(crate) use security::Keying;
 
 /// Media flows from a source's sender to a sink's receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]

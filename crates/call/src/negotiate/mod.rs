@@ -7,6 +7,7 @@ pub(crate) mod learning;
 pub(crate) mod mux;
 pub(crate) mod ports;
 pub(crate) mod said;
+pub(crate) mod sdes;
 pub(crate) mod transport;
 
 /// Which half of an exchange a body is.

@@ -8,6 +8,7 @@ use ng_protocol::{RtcpAttribute, Settings};
 use sdp::{Attribute, Text, Treatment, Value};
 
 use super::attributes::Attributes;
+use super::crypto::print_keying;
 use super::{Deal, Line, push, push_bandwidths, push_parts};
 use crate::Family;
 use crate::call::Call;
@@ -93,6 +94,7 @@ impl Call {
             attributes,
             out,
         );
+        print_keying(deal, media, attributes, out);
         if let Some(ptime) = said.and_then(|s| s.ptime).or(media.ptime) {
             attributes.generate(out, &["ptime:", itoa::Buffer::new().format(ptime)]);
         }

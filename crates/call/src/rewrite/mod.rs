@@ -4,6 +4,7 @@
 //! copied, what we do understand is printed anew.
 
 mod attributes;
+mod crypto;
 mod media;
 mod origin;
 mod session;
