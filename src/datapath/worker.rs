@@ -181,7 +181,7 @@ impl<I: Io> Worker<I> {
         loop {
             let relay = &mut self.relay;
             let done = guarded(&self.counters, || relay.receive(now, batch, outbox));
-            self.transmit(batch, outbox);
+            self.transmit(now, batch, outbox);
             match done {
                 Some(true) => return,
                 Some(false) => {}
@@ -194,11 +194,11 @@ impl<I: Io> Worker<I> {
     fn relay_timers(&mut self, now: Time, batch: &Batch, outbox: &mut Outbox) {
         let relay = &mut self.relay;
         guarded(&self.counters, || relay.handle_timeout(now, outbox));
-        self.transmit(batch, outbox);
+        self.transmit(now, batch, outbox);
     }
 
     /// Recordings first: a controller that saw a packet arrive and stops the recording at once finds it in the file.
-    fn transmit(&mut self, batch: &Batch, outbox: &mut Outbox) {
+    fn transmit(&mut self, now: Time, batch: &Batch, outbox: &mut Outbox) {
         let (relay, taps, counters) = (&mut self.relay, &self.taps, &self.counters);
         relay.drain_taps(|tapped| {
             if !taps.push(&tapped) {
@@ -207,7 +207,7 @@ impl<I: Io> Worker<I> {
         });
         self.io.transmit(outbox, batch, &mut |transmit| {
             add(&counters.send_errors, 1);
-            relay.handle_send_error(transmit);
+            relay.handle_send_error(now, transmit);
         });
         outbox.clear();
     }

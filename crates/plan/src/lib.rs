@@ -8,6 +8,7 @@
 mod event;
 mod ids;
 mod plan;
+mod refused;
 mod stats;
 mod time;
 
@@ -18,5 +19,6 @@ pub use plan::{
     Plan, PlanSet, Process, RtcpPolicy, RtcpReports, Security, Sink, Sinks, SourcePolicy, Tap, TapId,
     TapPoint,
 };
+pub use refused::Refused;
 pub use stats::{DropReason, FlowStats, SSRC_SLOTS, SsrcStats};
 pub use time::Time;

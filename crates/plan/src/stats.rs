@@ -3,7 +3,10 @@
 //! Each flow has exactly one writer (its worker), so plain relaxed loads and stores suffice: no lock and no
 //! read-modify-write on the packet path, and `query` needs no round trip to the worker.
 
+use core::net::SocketAddr;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use crate::{Refused, Time};
 
 /// How many SSRCs of one flow are remembered at once; the one that has been silent longest gives way.
 pub const SSRC_SLOTS: usize = 4;
@@ -37,6 +40,11 @@ impl DropReason {
                 | Self::SrtpAuth
                 | Self::SrtpReplay
         )
+    }
+
+    /// It says something about who sent the packet, so that its source is worth knowing.
+    pub const fn blames_source(self) -> bool {
+        self.is_error() || matches!(self, Self::Unproven | Self::Unexpected)
     }
 }
 
@@ -105,6 +113,8 @@ pub struct SsrcStats {
     pub jitter: AtomicU32,
     /// Payload type of the last packet.
     pub payload_type: AtomicU32,
+    /// Packets that had come before the first of the last run with this payload type.
+    pub payload_since: AtomicU64,
     /// When the last packet arrived, µs since the epoch.
     pub last_us: AtomicU64,
 }
@@ -115,6 +125,7 @@ impl SsrcStats {
             (&self.ssrc_plus_one, &other.ssrc_plus_one),
             (&self.packets, &other.packets),
             (&self.bytes, &other.bytes),
+            (&self.payload_since, &other.payload_since),
             (&self.last_us, &other.last_us),
         ] {
             to.store(from.load(Relaxed), Relaxed);
@@ -149,8 +160,22 @@ pub struct FlowStats {
     pub errors_out: AtomicU64,
     /// When the last packet was accepted, µs since the epoch; 0 = never.
     pub last_packet_us: AtomicU64,
+    /// When the last packet was sent to this flow's peer, µs since the epoch; 0 = never.
+    pub last_sent_us: AtomicU64,
     /// Packets dropped, by reason.
     pub drops: [AtomicU64; DropReason::ALL.len()],
+    /// When the last packet was dropped, by reason, in seconds since the epoch; 0 = never.
+    pub last_drop_s: [AtomicU32; DropReason::ALL.len()],
+    /// Where the last packet came from that was refused for its sender.
+    pub refused: Refused,
+    /// RTP payload types that have arrived, one bit each.
+    pub payload_types: [AtomicU64; 2],
+    /// RTCP that arrived here although it has a port of its own.
+    pub stray_rtcp: AtomicU64,
+    /// STUN packets that were handed up.
+    pub stun: AtomicU64,
+    /// DTLS packets that were handed up.
+    pub dtls: AtomicU64,
     /// What arrived, by SSRC.
     pub ssrc: [SsrcStats; SSRC_SLOTS],
 }
@@ -165,7 +190,14 @@ impl Default for FlowStats {
             bytes_out: AtomicU64::default(),
             errors_out: AtomicU64::default(),
             last_packet_us: AtomicU64::default(),
+            last_sent_us: AtomicU64::default(),
             drops: [const { AtomicU64::new(0) }; DropReason::ALL.len()],
+            last_drop_s: [const { AtomicU32::new(0) }; DropReason::ALL.len()],
+            refused: Refused::default(),
+            payload_types: Default::default(),
+            stray_rtcp: AtomicU64::default(),
+            stun: AtomicU64::default(),
+            dtls: AtomicU64::default(),
             ssrc: Default::default(),
         }
     }
@@ -194,21 +226,64 @@ impl FlowStats {
             (&self.bytes_out, &other.bytes_out),
             (&self.errors_out, &other.errors_out),
             (&self.last_packet_us, &other.last_packet_us),
+            (&self.last_sent_us, &other.last_sent_us),
+            (&self.stray_rtcp, &other.stray_rtcp),
+            (&self.stun, &other.stun),
+            (&self.dtls, &other.dtls),
         ];
-        for (to, from) in pairs.into_iter().chain(self.drops.iter().zip(&other.drops)) {
+        let drops = self.drops.iter().zip(&other.drops);
+        let types = self.payload_types.iter().zip(&other.payload_types);
+        for (to, from) in pairs.into_iter().chain(drops).chain(types) {
             to.store(from.load(Relaxed), Relaxed);
         }
+        for (to, from) in self.last_drop_s.iter().zip(&other.last_drop_s) {
+            to.store(from.load(Relaxed), Relaxed);
+        }
+        self.refused.copy_from(&other.refused);
         for (to, from) in self.ssrc.iter().zip(&other.ssrc) {
             to.copy_from(from);
         }
     }
 
-    /// Counts one packet dropped for `reason`.
+    /// Counts one packet dropped for `reason`; `from` is where it came from, if it arrived at this flow.
     #[inline]
-    pub fn dropped(&self, reason: DropReason) {
+    pub fn dropped(&self, now: Time, reason: DropReason, from: Option<SocketAddr>) {
         Self::add(&self.drops[reason as usize], 1);
         if reason.is_error() {
             Self::add(&self.errors, 1);
         }
+        let seconds = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
+        self.last_drop_s[reason as usize].store(seconds, Relaxed);
+        if let Some(from) = from.filter(|_| reason.blames_source()) {
+            self.refused.note(reason, from);
+        }
+    }
+
+    /// Notes that an RTP packet of this type has arrived.
+    pub fn saw_payload_type(&self, pt: u8) {
+        if let Some(word) = self.payload_types.get(usize::from(pt >> 6)) {
+            word.store(word.load(Relaxed) | 1 << (pt & 63), Relaxed);
+        }
+    }
+
+    /// RTP payload types that have arrived, ascending.
+    pub fn payload_types(&self) -> impl Iterator<Item = u8> {
+        let [low, high] = self.payload_types.each_ref().map(|word| word.load(Relaxed));
+        let seen = u128::from(high) << 64 | u128::from(low);
+        (0..128).filter(move |pt| seen >> pt & 1 == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payload_types_are_noted_one_by_one() {
+        let stats = FlowStats::default();
+        for pt in [127, 0, 63, 64, 8, 8] {
+            stats.saw_payload_type(pt);
+        }
+        assert_eq!(stats.payload_types().collect::<Vec<_>>(), [0, 8, 63, 64, 127]);
     }
 }

@@ -104,7 +104,7 @@ impl Relay {
         let Some(to) = self.table.flows.get(way.to as usize) else {
             return;
         };
-        to.sent(changed.unwrap_or(bytes.len()));
+        to.sent(now, changed.unwrap_or(bytes.len()));
         if !to.plan.taps.is_empty() {
             let copy = match changed {
                 Some(len) => out.scratch().get(..len).unwrap_or_default(),

@@ -128,8 +128,9 @@ impl Flow {
 
     /// Counts one packet that was handed to the socket for the peer.
     #[inline]
-    pub(crate) fn sent(&self, len: usize) {
+    pub(crate) fn sent(&self, now: Time, len: usize) {
         FlowStats::add(&self.plan.stats.packets_out, 1);
         FlowStats::add(&self.plan.stats.bytes_out, len as u64);
+        FlowStats::set(&self.plan.stats.last_sent_us, now.0);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use plan::{Component, DropReason, Event, Framing, Learning, PuntKind, TapPoint, Time};
+use plan::{Component, DropReason, Event, FlowStats, Framing, Learning, PuntKind, TapPoint, Time};
 use rtp::{Header, Kind, rtcp};
 
 use crate::egress::Medium;
@@ -179,6 +179,9 @@ impl Relay {
             .tolerate(&arrived, &flow.plan.source, claim)
             .and_then(|_| {
                 self.guard_other(now, slot, arrival.source, bytes)?;
+                if let Some(here) = self.table.flows.get(owner.slot as usize) {
+                    FlowStats::add(&here.plan.stats.stray_rtcp, 1);
+                }
                 let flow = self
                     .table
                     .flows
@@ -304,6 +307,14 @@ impl Relay {
         let Some(flow) = self.table.flows.get(slot as usize) else {
             return Verdict::Dropped(slot, DropReason::NoFlow);
         };
+        let stats = &flow.plan.stats;
+        FlowStats::add(
+            match kind {
+                PuntKind::Stun => &stats.stun,
+                PuntKind::Dtls => &stats.dtls,
+            },
+            1,
+        );
         let (call, flow) = (flow.call, flow.plan.flow);
         let queued = self.events.punt(|| Event::Punted {
             call,

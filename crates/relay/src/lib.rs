@@ -26,6 +26,8 @@ mod table;
 mod tap;
 mod timers;
 
+use std::net::SocketAddr;
+
 use plan::{Command, DropReason, Event, FlowStats, SocketId, Time};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -116,7 +118,7 @@ impl Relay {
                 Some(_) => return false,
                 None => Verdict::Dropped(table::Slot::MAX, DropReason::NoFlow),
             };
-            self.count(verdict);
+            self.count(now, arrival.source, verdict);
             batch.advance();
         }
         true
@@ -134,9 +136,9 @@ impl Relay {
 
     /// The kernel refused an instruction. Call before the next [`apply`](Self::apply). Counted at the flow that should
     /// have got it, beside the verdict on the packet, which was that it is sent.
-    pub fn handle_send_error(&mut self, transmit: &Transmit) {
+    pub fn handle_send_error(&mut self, now: Time, transmit: &Transmit) {
         if let Some(flow) = self.table.flows.get(transmit.flow as usize) {
-            flow.plan.stats.dropped(DropReason::SendError);
+            flow.plan.stats.dropped(now, DropReason::SendError, None);
             FlowStats::add(&flow.plan.stats.errors_out, 1);
         }
     }
@@ -180,7 +182,7 @@ impl Relay {
     }
 
     #[inline]
-    fn count(&mut self, verdict: Verdict) {
+    fn count(&mut self, now: Time, from: SocketAddr, verdict: Verdict) {
         self.totals.received += 1;
         match verdict {
             Verdict::Sent => self.totals.sent += 1,
@@ -188,7 +190,7 @@ impl Relay {
             Verdict::Dropped(slot, reason) => {
                 self.totals.dropped += 1;
                 match self.table.flows.get(slot as usize) {
-                    Some(flow) => flow.plan.stats.dropped(reason),
+                    Some(flow) => flow.plan.stats.dropped(now, reason, Some(from)),
                     None => self.totals.no_flow += 1,
                 }
             }

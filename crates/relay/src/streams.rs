@@ -31,6 +31,8 @@ struct Stream {
     packets: u64,
     bytes: u64,
     pt: u8,
+    /// Packets before the first with this payload type.
+    pt_since: u64,
     clock_rate: u32,
     last_ts: u32,
 
@@ -85,16 +87,16 @@ impl Streams {
         {
             self.recent = self.place(header.ssrc.0);
         }
-        let (Some(stream), Some(stats)) = (self.slots.get_mut(self.recent), stats.ssrc.get(self.recent))
+        let (Some(stream), Some(slot)) = (self.slots.get_mut(self.recent), stats.ssrc.get(self.recent))
         else {
             return;
         };
         if !stream.used || stream.ssrc != header.ssrc.0 {
             *stream = Stream::begin(header);
         }
-        stream.receive(now, header, len, rates);
+        stream.receive(now, header, len, rates, stats);
         stream.trusted |= trusted;
-        stream.publish(stats);
+        stream.publish(slot);
     }
 
     /// A packet from elsewhere with this header continues a trusted stream: same SSRC, sequence number near the last.
@@ -166,13 +168,11 @@ impl Stream {
     }
 
     #[inline]
-    fn receive(&mut self, now: Time, header: Header, len: usize, rates: &[(u8, u32)]) {
-        self.packets += 1;
-        self.bytes += len as u64;
-        self.heard = now;
+    fn receive(&mut self, now: Time, header: Header, len: usize, rates: &[(u8, u32)], stats: &FlowStats) {
         let pt = header.pt.get();
         if pt != self.pt {
-            self.pt = pt;
+            (self.pt, self.pt_since) = (pt, self.packets);
+            stats.saw_payload_type(pt);
             let rate = rates
                 .iter()
                 .find(|(p, _)| *p == pt)
@@ -183,6 +183,9 @@ impl Stream {
                 self.jitter_16 = 0;
             }
         }
+        self.packets += 1;
+        self.bytes += len as u64;
+        self.heard = now;
         if self.sequence(header.seq) {
             self.interval(now, header.ts);
         }
@@ -296,6 +299,7 @@ impl Stream {
         stats.duplicates.store(self.duplicates, Relaxed);
         stats.jitter.store(self.jitter(), Relaxed);
         stats.payload_type.store(u32::from(self.pt), Relaxed);
+        stats.payload_since.store(self.pt_since, Relaxed);
         stats.last_us.store(self.heard.0, Relaxed);
     }
 

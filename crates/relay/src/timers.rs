@@ -148,7 +148,7 @@ impl Relay {
         let Ok((local, dest)) = flow.peer_unheard() else {
             return;
         };
-        flow.sent(len);
+        flow.sent(now, len);
         if let Some(bytes) = out.scratch().get(..len) {
             self.taps
                 .copy(now, &flow.plan.taps, TapPoint::Egress, (local.addr, dest), bytes);
