@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crossbeam::channel::{Sender, bounded};
-use plan::{CallKey, Command, PlanSet, SocketId, Time, WorkerId};
+use plan::{CallKey, Command, Datagram, PlanSet, SocketId, Time, WorkerId};
 
 use crate::datapath::ports::PortPool;
 use crate::datapath::worker::{WorkerCommand, WorkerCounters};
@@ -73,13 +73,19 @@ impl Driver {
         let worker = self.worker_of(set.call);
         let named = set.plans.iter().flat_map(|p| p.sockets.iter().copied());
         let sockets = self.pool.take(named);
-        self.send(worker, WorkerCommand::Apply(Command::Install(set), sockets));
+        self.queue(worker, WorkerCommand::Apply(Command::Install(set), sockets));
+    }
+
+    /// Has a call's worker send a datagram of the control side's own.
+    pub fn send(&mut self, datagram: Datagram) {
+        let worker = self.worker_of(datagram.call);
+        self.queue(worker, WorkerCommand::Apply(Command::Send(datagram), Vec::new()));
     }
 
     /// Ends a call's flows.
     pub fn remove(&mut self, call: CallKey) {
         let worker = self.worker_of(call);
-        self.send(worker, WorkerCommand::Apply(Command::Remove(call), Vec::new()));
+        self.queue(worker, WorkerCommand::Apply(Command::Remove(call), Vec::new()));
     }
 
     /// `from` has become part of `into`: its worker gives up its sockets, and the next plan of `into` takes them along.
@@ -90,7 +96,7 @@ impl Driver {
         }
         let (tx, rx) = bounded::<Vec<(SocketId, OwnedFd)>>(1);
         let worker = self.worker_of(from);
-        self.send(worker, WorkerCommand::Yield(from, tx));
+        self.queue(worker, WorkerCommand::Yield(from, tx));
         self.workers[usize::from(worker.0)].waker.wake();
         // A worker that is gone has closed everything; nothing to take over then.
         for (id, fd) in rx.recv().unwrap_or_default() {
@@ -119,7 +125,7 @@ impl Driver {
         WorkerId((call.0 % self.workers.len() as u64) as u16)
     }
 
-    fn send(&mut self, WorkerId(worker): WorkerId, command: WorkerCommand) {
+    fn queue(&mut self, WorkerId(worker): WorkerId, command: WorkerCommand) {
         let port = &self.workers[usize::from(worker)];
         self.wakes[usize::from(worker)].told = true;
         port.counters.commands_queued.fetch_add(1, Release);

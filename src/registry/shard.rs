@@ -236,6 +236,7 @@ impl Shard {
                     }
                     self.parts.driver.install(set);
                 }
+                Output::Send(datagram) => self.parts.driver.send(datagram),
                 Output::Remove(flows_of) => self.parts.driver.remove(flows_of),
                 Output::Ended(end) => ended = Some(end),
                 Output::Recording(command) => {

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use plan::{CallKey, PlanSet, TapId, Time};
+use plan::{CallKey, Datagram, PlanSet, TapId, Time};
 
 /// One thing to do.
 #[derive(Clone, Debug)]
 pub enum Output {
     /// Give these plans to the call's worker. The reply to the command leaves after this is queued.
     Install(PlanSet),
+    /// Send this from one of the call's sockets, after the plans that came before it.
+    Send(Datagram),
     /// The call's flows are over.
     Remove(CallKey),
     /// The call is over: forget it once the outputs are drained.

@@ -254,6 +254,7 @@ impl Node {
         while let Some(output) = call.poll_output() {
             match output {
                 Output::Install(set) => self.relay.apply(now, plan::Command::Install(set)),
+                Output::Send(datagram) => self.relay.apply(now, plan::Command::Send(datagram)),
                 Output::Remove(key) => self.relay.apply(now, plan::Command::Remove(key)),
                 Output::Ended(_) => ended = true,
                 Output::Recording(_) | Output::Notify(_) => {}

@@ -9,7 +9,7 @@ use plan::{FlowId, FlowStats, Learning, SocketId, Time};
 use sdp::{Direction, Extmap, MediaKind, Protocol, Text};
 use smallvec::SmallVec;
 
-use super::{Id, Keying, PartyId};
+use super::{Ice, Id, Keying, PartyId};
 use crate::{AddressId, Family, LocalSockets};
 
 pub(crate) type MediaId = Id<Media>;
@@ -76,6 +76,9 @@ pub(crate) struct Media {
     pub(crate) rtcp: Stream,
     /// How its party's address is learned.
     pub(crate) learning: LearningState,
+    /// ICE with its party.
+    #[allow(dead_code, reason = "used where ICE is negotiated")]
+    pub(crate) ice: Ice,
     /// The address we print is its party's own (`ICE=force-relay`): the section passes with its addresses.
     pub(crate) transparent: bool,
     /// Its party was made the last offer, rather than making it.
@@ -235,6 +238,7 @@ impl Media {
             rtp,
             rtcp,
             learning: LearningState::default(),
+            ice: Ice::default(),
             transparent: false,
             controlling: false,
             opaque: false,

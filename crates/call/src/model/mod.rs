@@ -5,6 +5,7 @@
 
 mod arena;
 mod dtls;
+mod ice;
 mod media;
 mod party;
 mod sdes;
@@ -12,6 +13,7 @@ mod security;
 
 pub(crate) use arena::{Arena, Id};
 pub(crate) use dtls::Dtls;
+pub(crate) use ice::Ice;
 pub(crate) use media::{Armed, Foreign, Formats, Media, MediaId, Mux, Remote, SocketSet, Stream};
 pub(crate) use party::{Party, PartyId, Printed};
 pub(crate) use sdes::Sdes;

@@ -193,6 +193,7 @@ impl Node {
         while let Some(output) = self.calls.get_mut(id).and_then(Call::poll_output) {
             match output {
                 Output::Install(set) => self.install(now, set),
+                Output::Send(datagram) => self.relay.apply(now, plan::Command::Send(datagram)),
                 Output::Remove(key) => self.relay.apply(now, plan::Command::Remove(key)),
                 Output::Ended(_) => ended = true,
                 Output::Recording(_) | Output::Notify(_) => {}
