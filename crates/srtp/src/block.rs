@@ -1,10 +1,11 @@
-//! AES as SRTP uses it beside GCM: counter mode and f8.
+//! AES as SRTP uses it: counter mode and f8.
 
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc, Block};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-const BLOCK_LEN: usize = 16;
+/// Length of a block of AES.
+pub(crate) const BLOCK_LEN: usize = 16;
 /// Blocks of keystream made at once: the 160 bytes of a 20 ms packet of G.711. The cipher works on eight side by side.
 const BLOCKS: usize = 10;
 
@@ -37,14 +38,14 @@ impl Aes {
     }
 
     #[inline]
-    fn encrypt_one(&self, block: [u8; BLOCK_LEN]) -> [u8; BLOCK_LEN] {
+    pub(crate) fn encrypt_one(&self, block: [u8; BLOCK_LEN]) -> [u8; BLOCK_LEN] {
         let mut block = [Block::from(block)];
         self.encrypt(&mut block);
         let [block] = block;
         block.into()
     }
 
-    /// Counter mode (RFC 3711 §4.1.1): the last 16 bits of `iv` are zero and count blocks.
+    /// Counter mode (RFC 3711 §4.1.1): the last 16 bits of `iv` count blocks.
     #[inline]
     pub(crate) fn counter_mode(&self, iv: [u8; BLOCK_LEN], bytes: &mut [u8]) {
         let mut counter = u16::from_be_bytes([iv[14], iv[15]]);

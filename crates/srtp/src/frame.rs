@@ -112,3 +112,14 @@ pub(crate) struct RtcpAt {
     /// E bit and index.
     pub(crate) word: u32,
 }
+
+impl RtcpAt {
+    /// The packet says itself whether it is encrypted (RFC 3711 §3.4).
+    pub(crate) const fn encrypted(self) -> bool {
+        self.word & ENCRYPTED != 0
+    }
+
+    pub(crate) const fn index(self) -> u64 {
+        (self.word & !ENCRYPTED) as u64
+    }
+}

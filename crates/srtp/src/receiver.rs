@@ -4,7 +4,7 @@ use std::fmt;
 
 use rtp::{Header, Ssrc};
 
-use crate::frame::{ENCRYPTED, RTCP_HEADER_LEN, RtcpAt, RtpAt, Shape};
+use crate::frame::{RTCP_HEADER_LEN, RtcpAt, RtpAt, Shape};
 use crate::limits::{PACKET_LEN_MAX, RTP_INDEX_MAX};
 use crate::sender::rtcp_sender;
 use crate::session::Session;
@@ -63,11 +63,44 @@ impl Receiver {
 
     /// Turns the SRTP packet in `buf` into an RTP packet and returns its length.
     pub fn unprotect_rtp(&mut self, buf: &mut [u8]) -> Result<usize, Reject> {
-        let header_len = rtp::header_len(buf).ok_or(Reject::Malformed)?;
-        let header = Header::peek(buf).ok_or(Reject::Malformed)?;
-        let body_end = body_end(buf, self.shape.rtp_overhead(), header_len)?;
+        let (session, at, index) = self.authentic_rtp(buf)?;
+        session.decrypt_rtp(buf, at, index).ok_or(Reject::Malformed)?;
+        self.rtp.record(Ssrc(at.ssrc), index);
+        Ok(at.body_end)
+    }
+
+    /// Judges and counts the SRTP packet as [`unprotect_rtp`](Self::unprotect_rtp) does, and leaves it as it is.
+    /// Returns the length of the RTP packet in it.
+    pub fn verify_rtp(&mut self, packet: &[u8]) -> Result<usize, Reject> {
+        let (_, at, index) = self.authentic_rtp(packet)?;
+        self.rtp.record(Ssrc(at.ssrc), index);
+        Ok(at.body_end)
+    }
+
+    /// Turns the SRTCP packet in `buf` into an RTCP packet and returns its length.
+    pub fn unprotect_rtcp(&mut self, buf: &mut [u8]) -> Result<usize, Reject> {
+        let (session, at) = self.authentic_rtcp(buf)?;
+        session.decrypt_rtcp(buf, at).ok_or(Reject::Malformed)?;
+        self.rtcp.record(Ssrc(at.ssrc), at.index());
+        Ok(at.body_end)
+    }
+
+    /// Judges and counts the SRTCP packet as [`unprotect_rtcp`](Self::unprotect_rtcp) does, and leaves it as it is.
+    /// Returns the length of the RTCP packet in it.
+    pub fn verify_rtcp(&mut self, packet: &[u8]) -> Result<usize, Reject> {
+        let (_, at) = self.authentic_rtcp(packet)?;
+        self.rtcp.record(Ssrc(at.ssrc), at.index());
+        Ok(at.body_end)
+    }
+
+    /// Key, shape and index of a packet that is authentic and new.
+    #[inline]
+    fn authentic_rtp(&self, packet: &[u8]) -> Result<(&Session, RtpAt, u64), Reject> {
+        let header_len = rtp::header_len(packet).ok_or(Reject::Malformed)?;
+        let header = Header::peek(packet).ok_or(Reject::Malformed)?;
+        let body_end = body_end(packet, self.shape.rtp_overhead(), header_len)?;
         let trailer = self.shape.rtp(body_end);
-        let session = self.session(buf, trailer.mki)?;
+        let session = self.session(packet, trailer.mki)?;
         let window = self.rtp.window(header.ssrc);
         let guess = window.and_then(|w| nearest(w.highest(), header.seq));
         let guess = guess.unwrap_or(u64::from(header.seq.0));
@@ -102,32 +135,30 @@ impl Receiver {
             trailer,
             ssrc: header.ssrc.0,
         };
-        let index = session.open_rtp(buf, at, &candidates[..count]).ok_or(refused)?;
-        self.rtp.record(header.ssrc, index);
-        Ok(body_end)
+        let index = session.verify_rtp(packet, at, &candidates[..count]);
+        Ok((session, at, index.ok_or(refused)?))
     }
 
-    /// Turns the SRTCP packet in `buf` into an RTCP packet and returns its length.
-    pub fn unprotect_rtcp(&mut self, buf: &mut [u8]) -> Result<usize, Reject> {
-        let ssrc = rtcp_sender(buf)?;
-        let body_end = body_end(buf, self.shape.rtcp_overhead(), RTCP_HEADER_LEN)?;
+    /// Key and shape of a packet that is authentic and new.
+    #[inline]
+    fn authentic_rtcp(&self, packet: &[u8]) -> Result<(&Session, RtcpAt), Reject> {
+        let ssrc = rtcp_sender(packet)?;
+        let body_end = body_end(packet, self.shape.rtcp_overhead(), RTCP_HEADER_LEN)?;
         let trailer = self.shape.rtcp(body_end);
-        let session = self.session(buf, trailer.mki)?;
-        let word = buf.get(trailer.word..).and_then(|rest| rest.first_chunk());
+        let session = self.session(packet, trailer.mki)?;
+        let word = packet.get(trailer.word..).and_then(|rest| rest.first_chunk());
         let word = u32::from_be_bytes(*word.ok_or(Reject::Malformed)?);
-        let index = u64::from(word & !ENCRYPTED);
-        if let Some(window) = self.rtcp.window(ssrc) {
-            window.check(index)?;
-        }
         let at = RtcpAt {
             body_end,
             trailer,
             ssrc: ssrc.0,
             word,
         };
-        session.open_rtcp(buf, at).ok_or(Reject::Unauthentic)?;
-        self.rtcp.record(ssrc, index);
-        Ok(body_end)
+        if let Some(window) = self.rtcp.window(ssrc) {
+            window.check(at.index())?;
+        }
+        session.verify_rtcp(packet, at).ok_or(Reject::Unauthentic)?;
+        Ok((session, at))
     }
 
     /// All counts, without keys.

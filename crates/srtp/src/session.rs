@@ -4,7 +4,7 @@
 
 use ctutils::CtEq;
 
-use crate::frame::{ENCRYPTED, RTCP_HEADER_LEN, RtcpAt, RtpAt, WORD_LEN};
+use crate::frame::{RTCP_HEADER_LEN, RtcpAt, RtpAt, WORD_LEN};
 use crate::gcm;
 use crate::hmac;
 use crate::kdf::{Derivation, Protocol};
@@ -78,61 +78,75 @@ impl Session {
             }
             Transform::Gcm { gcm, salt } => {
                 let (body, rest) = buf.split_at_mut_checked(body_end)?;
-                let clear = if self.protection.encrypt_rtp {
-                    header_len
-                } else {
-                    body_end
-                };
-                let (aad, payload) = body.split_at_mut_checked(clear)?;
-                let tag = gcm.seal(salt.nonce(ssrc, index), aad, payload)?;
+                let (aad, payload) = body.split_at_mut_checked(self.clear_len(at))?;
+                let nonce = salt.nonce(ssrc, index);
+                gcm.apply(nonce, payload);
+                let tag = gcm.tag(nonce, (aad, &[]), payload);
                 rest.get_mut(..gcm::TAG_LEN)?.copy_from_slice(&tag);
             }
         }
         Some(())
     }
 
-    /// Finds out under which of `candidates` the packet is authentic, and decrypts it. Leaves it as it is if under
-    /// none.
+    /// Finds out under which of `candidates` the packet is authentic.
     #[inline]
-    pub(crate) fn open_rtp(&self, buf: &mut [u8], at: RtpAt, candidates: &[u64]) -> Option<u64> {
+    pub(crate) fn verify_rtp(&self, packet: &[u8], at: RtpAt, candidates: &[u64]) -> Option<u64> {
         let RtpAt {
-            header_len,
             body_end,
             trailer,
             ssrc,
+            ..
         } = at;
+        if !self.protection.authenticate_rtp {
+            return candidates.first().copied();
+        }
+        let body = packet.get(..body_end)?;
+        let tag = packet.get(trailer.tag..)?;
         match &self.rtp {
-            Transform::Hmac { cipher, key } => {
-                let index = if self.protection.authenticate_rtp {
-                    let mut message = key.begin();
-                    message.update(buf.get(..body_end)?);
-                    let tag = buf.get(trailer.tag..trailer.end)?;
-                    // Only the message's last four bytes differ (RFC 3711 §4.2).
-                    candidates.iter().copied().find(|&index| {
-                        let mut message = message.clone();
-                        message.update(&roc(index));
-                        is_tag(tag, &message.finish())
-                    })?
-                } else {
-                    *candidates.first()?
-                };
-                if self.protection.encrypt_rtp {
-                    let (header, payload) = buf.get_mut(..body_end)?.split_at_mut_checked(header_len)?;
-                    cipher.apply(ssrc, index, || f8_rtp(header, index), payload);
-                }
-                Some(index)
+            Transform::Hmac { key, .. } => {
+                let tag = tag.get(..trailer.end - trailer.tag)?;
+                let mut message = key.begin();
+                message.update(body);
+                // Only the message's last four bytes differ (RFC 3711 §4.2).
+                candidates.iter().copied().find(|&index| {
+                    let mut message = message.clone();
+                    message.update(&roc(index));
+                    is_tag(tag, &message.finish())
+                })
             }
             Transform::Gcm { gcm, salt } => {
-                let tag = *buf.get(trailer.tag..)?.first_chunk()?;
-                let clear = if self.protection.encrypt_rtp {
-                    header_len
-                } else {
-                    body_end
-                };
-                let (aad, payload) = buf.get_mut(..body_end)?.split_at_mut_checked(clear)?;
-                let authentic = |&index: &u64| gcm.open(salt.nonce(ssrc, index), aad, payload, tag);
-                candidates.iter().copied().find(authentic)
+                let tag = tag.get(..gcm::TAG_LEN)?;
+                let (aad, payload) = body.split_at_checked(self.clear_len(at))?;
+                candidates.iter().copied().find(|&index| {
+                    let whole = gcm.tag(salt.nonce(ssrc, index), (aad, &[]), payload);
+                    is_tag(tag, &whole)
+                })
             }
+        }
+    }
+
+    /// Decrypts a packet that was found to be authentic under `index`.
+    #[inline]
+    pub(crate) fn decrypt_rtp(&self, packet: &mut [u8], at: RtpAt, index: u64) -> Option<()> {
+        if self.protection.encrypt_rtp {
+            let body = packet.get_mut(..at.body_end)?;
+            let (header, payload) = body.split_at_mut_checked(at.header_len)?;
+            match &self.rtp {
+                Transform::Hmac { cipher, .. } => {
+                    cipher.apply(at.ssrc, index, || f8_rtp(header, index), payload);
+                }
+                Transform::Gcm { gcm, salt } => gcm.apply(salt.nonce(at.ssrc, index), payload),
+            }
+        }
+        Some(())
+    }
+
+    /// How much of an RTP packet GCM only authenticates.
+    const fn clear_len(&self, at: RtpAt) -> usize {
+        if self.protection.encrypt_rtp {
+            at.header_len
+        } else {
+            at.body_end
         }
     }
 
@@ -144,7 +158,7 @@ impl Session {
             ssrc,
             word,
         } = at;
-        let (encrypted, index) = (word & ENCRYPTED != 0, u64::from(word & !ENCRYPTED));
+        let (encrypted, index) = (at.encrypted(), at.index());
         match &self.rtcp {
             Transform::Hmac { cipher, key } => {
                 put_word(buf, trailer.word, word)?;
@@ -158,17 +172,11 @@ impl Session {
             }
             Transform::Gcm { gcm, salt } => {
                 let nonce = salt.nonce(ssrc, index);
-                let tag = if encrypted {
-                    let (header, payload) = buf.get_mut(..body_end)?.split_at_mut_checked(RTCP_HEADER_LEN)?;
-                    gcm.seal(nonce, &aad_encrypted(header, word)?, payload)?
-                } else {
-                    // RFC 7714 §9.3: packet and word are authenticated as if they stood side by side.
-                    put_word(buf, body_end, word)?;
-                    gcm.seal(nonce, buf.get(..body_end + WORD_LEN)?, &mut [])?
-                };
-                buf.get_mut(trailer.tag..)?
-                    .get_mut(..gcm::TAG_LEN)?
-                    .copy_from_slice(&tag);
+                let (body, rest) = buf.split_at_mut_checked(body_end)?;
+                let (aad, payload) = body.split_at_mut_checked(gcm_rtcp_clear_len(body_end, encrypted))?;
+                gcm.apply(nonce, payload);
+                let tag = gcm.tag(nonce, (aad, &word.to_be_bytes()), payload);
+                rest.get_mut(..gcm::TAG_LEN)?.copy_from_slice(&tag);
                 put_word(buf, trailer.word, word)?;
             }
         }
@@ -178,55 +186,52 @@ impl Session {
         Some(())
     }
 
-    /// Decrypts what is authentic and leaves all else as it is.
-    pub(crate) fn open_rtcp(&self, buf: &mut [u8], at: RtcpAt) -> Option<()> {
+    /// Whether the packet is authentic.
+    pub(crate) fn verify_rtcp(&self, packet: &[u8], at: RtcpAt) -> Option<()> {
         let RtcpAt {
             body_end,
             trailer,
             ssrc,
             word,
         } = at;
-        // RFC 3711 §3.4: the packet itself says whether it is encrypted.
-        let (encrypted, index) = (word & ENCRYPTED != 0, u64::from(word & !ENCRYPTED));
-        match &self.rtcp {
-            Transform::Hmac { cipher, key } => {
+        let tag = packet.get(trailer.tag..)?;
+        let authentic = match &self.rtcp {
+            Transform::Hmac { key, .. } => {
                 let mut message = key.begin();
-                message.update(buf.get(..body_end + WORD_LEN)?);
-                if !is_tag(buf.get(trailer.tag..trailer.end)?, &message.finish()) {
-                    return None;
-                }
-                if encrypted {
-                    let (header, payload) = buf.get_mut(..body_end)?.split_at_mut_checked(RTCP_HEADER_LEN)?;
-                    cipher.apply(ssrc, index, || f8_rtcp(header, word), payload);
-                }
-                Some(())
+                message.update(packet.get(..body_end + WORD_LEN)?);
+                is_tag(tag.get(..trailer.end - trailer.tag)?, &message.finish())
             }
             Transform::Gcm { gcm, salt } => {
-                let nonce = salt.nonce(ssrc, index);
-                let tag: [u8; gcm::TAG_LEN] = *buf.get(trailer.tag..)?.first_chunk()?;
-                let authentic = if encrypted {
-                    let (header, payload) = buf.get_mut(..body_end)?.split_at_mut_checked(RTCP_HEADER_LEN)?;
-                    gcm.open(nonce, &aad_encrypted(header, word)?, payload, tag)
-                } else {
-                    put_word(buf, body_end, word)?;
-                    let authentic = gcm.open(nonce, buf.get(..body_end + WORD_LEN)?, &mut [], tag);
-                    buf.get_mut(trailer.tag..)?
-                        .get_mut(..gcm::TAG_LEN)?
-                        .copy_from_slice(&tag);
-                    authentic
-                };
-                authentic.then_some(())
+                let (encrypted, index) = (at.encrypted(), at.index());
+                let body = packet.get(..body_end)?;
+                let (aad, payload) = body.split_at_checked(gcm_rtcp_clear_len(body_end, encrypted))?;
+                let whole = gcm.tag(salt.nonce(ssrc, index), (aad, &word.to_be_bytes()), payload);
+                is_tag(tag.get(..gcm::TAG_LEN)?, &whole)
+            }
+        };
+        authentic.then_some(())
+    }
+
+    /// Decrypts a packet that was found to be authentic.
+    pub(crate) fn decrypt_rtcp(&self, packet: &mut [u8], at: RtcpAt) -> Option<()> {
+        let (encrypted, index) = (at.encrypted(), at.index());
+        if encrypted {
+            let body = packet.get_mut(..at.body_end)?;
+            let (header, payload) = body.split_at_mut_checked(RTCP_HEADER_LEN)?;
+            match &self.rtcp {
+                Transform::Hmac { cipher, .. } => {
+                    cipher.apply(at.ssrc, index, || f8_rtcp(header, at.word), payload);
+                }
+                Transform::Gcm { gcm, salt } => gcm.apply(salt.nonce(at.ssrc, index), payload),
             }
         }
+        Some(())
     }
 }
 
-/// RFC 7714 §9.2: the first header and the word.
-fn aad_encrypted(header: &[u8], word: u32) -> Option<[u8; RTCP_HEADER_LEN + WORD_LEN]> {
-    let mut aad = [0; RTCP_HEADER_LEN + WORD_LEN];
-    aad[..RTCP_HEADER_LEN].copy_from_slice(header.get(..RTCP_HEADER_LEN)?);
-    aad[RTCP_HEADER_LEN..].copy_from_slice(&word.to_be_bytes());
-    Some(aad)
+/// How much of an RTCP packet GCM only authenticates, the word behind it not counted (RFC 7714 §9.2, §9.3).
+const fn gcm_rtcp_clear_len(body_end: usize, encrypted: bool) -> usize {
+    if encrypted { RTCP_HEADER_LEN } else { body_end }
 }
 
 fn put_word(buf: &mut [u8], at: usize, word: u32) -> Option<()> {
@@ -242,7 +247,7 @@ fn put_tag(room: &mut [u8], whole: &[u8; hmac::TAG_LEN]) {
 
 /// Compares in a time that does not tell where the difference is.
 #[inline]
-fn is_tag(tag: &[u8], whole: &[u8; hmac::TAG_LEN]) -> bool {
+fn is_tag(tag: &[u8], whole: &[u8]) -> bool {
     let expect = whole.get(..tag.len());
     expect.is_some_and(|expect| !tag.is_empty() && expect.ct_eq(tag).into())
 }

@@ -132,6 +132,40 @@ fn the_same_key_goes_on_and_a_new_one_begins() {
     }
 }
 
+/// What only looks judges and counts like what decrypts, packet for packet, across a turn and with all that is refused.
+#[test]
+fn verifying_judges_and_counts_like_unprotecting() {
+    for suite in Suite::all() {
+        let (mut sender, mut opens) = pair(&params(suite));
+        let mut looks = Receiver::new(params(suite));
+        let mut stream: Vec<Vec<u8>> = [65_530, 65_534, 65_535, TURN, TURN + 1, TURN + 30_000]
+            .map(|n| protect_rtp(&mut sender, &rtp(1, n, 40)))
+            .into();
+        stream.swap(2, 4);
+        let forged: Vec<_> = stream.iter().map(|packet| flipped(packet, 20)).collect();
+        for packet in forged.iter().chain(&stream).chain(&stream) {
+            let outcome = unprotect_rtp(&mut opens, packet).map(|plain| plain.len());
+            assert_eq!(looks.verify_rtp(packet), outcome, "{suite:?}");
+            assert_eq!(looks.state(), opens.state(), "{suite:?}");
+        }
+        assert_eq!(looks.roc(Ssrc(1)), Some(1), "{suite:?}");
+        let reports: Vec<_> = (0..3).map(|n| protect_rtcp(&mut sender, &rtcp(1, n))).collect();
+        let forged: Vec<_> = reports.iter().map(|packet| flipped(packet, 12)).collect();
+        for packet in forged.iter().chain(&reports).chain(&reports) {
+            let outcome = unprotect_rtcp(&mut opens, packet).map(|plain| plain.len());
+            assert_eq!(looks.verify_rtcp(packet), outcome, "{suite:?}");
+            assert_eq!(looks.state(), opens.state(), "{suite:?}");
+        }
+        assert_eq!(looks.verify_rtcp(&reports[0]), Err(Reject::Replayed));
+    }
+}
+
+fn flipped(packet: &[u8], at: usize) -> Vec<u8> {
+    let mut packet = packet.to_vec();
+    packet[at] ^= 1;
+    packet
+}
+
 /// One changed bit anywhere is noticed and harms nobody: neither the packet that was meant nor the counts.
 #[test]
 fn forgeries_are_refused_and_change_nothing() {

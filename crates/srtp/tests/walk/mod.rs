@@ -38,7 +38,8 @@ pub(crate) fn srtp(bytes: &[u8]) {
         return;
     };
     let authentic = params.protection().authenticate_rtp;
-    received(&params, packet, Receiver::unprotect_rtp, authentic);
+    let verified = |receiver: &mut Receiver, packet: &[u8]| receiver.verify_rtp(packet);
+    received(&params, packet, Receiver::unprotect_rtp, verified, authentic);
     sent(&params, packet, Sender::protect_rtp, Receiver::unprotect_rtp);
 }
 
@@ -47,7 +48,8 @@ pub(crate) fn srtcp(bytes: &[u8]) {
     let Some((params, packet)) = split(bytes) else {
         return;
     };
-    received(&params, packet, Receiver::unprotect_rtcp, true);
+    let verified = |receiver: &mut Receiver, packet: &[u8]| receiver.verify_rtcp(packet);
+    received(&params, packet, Receiver::unprotect_rtcp, verified, true);
     sent(&params, packet, Sender::protect_rtcp, Receiver::unprotect_rtcp);
 }
 
@@ -77,12 +79,17 @@ fn split(bytes: &[u8]) -> Option<(Params, &[u8])> {
 }
 
 type Unprotect = fn(&mut Receiver, &mut [u8]) -> Result<usize, Reject>;
+type Verify = fn(&mut Receiver, &[u8]) -> Result<usize, Reject>;
 type Protect = fn(&mut Sender, &mut [u8], usize) -> Result<usize, Reject>;
 
-fn received(params: &Params, packet: &[u8], unprotect: Unprotect, authentic: bool) {
+fn received(params: &Params, packet: &[u8], unprotect: Unprotect, verify: Verify, authentic: bool) {
     let mut receiver = Receiver::new(params.clone());
     let mut buf = packet.to_vec();
-    match unprotect(&mut receiver, &mut buf) {
+    let outcome = unprotect(&mut receiver, &mut buf);
+    let mut witness = Receiver::new(params.clone());
+    assert_eq!(verify(&mut witness, packet), outcome, "judged alike");
+    assert!(witness.state() == receiver.state(), "counted alike");
+    match outcome {
         Ok(len) => {
             assert!(len <= packet.len());
             let again = unprotect(&mut receiver, &mut packet.to_vec());
