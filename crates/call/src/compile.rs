@@ -1,22 +1,20 @@
 //! The plan compiler: the only place where plans are made. It reads the model and decides nothing that signalling has
 //! not decided already.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use plan::{
-    Component, Framing, Learning, LocalSocket, MediaState, Plan, PlanSet, RtcpPolicy, RtcpReports, Security,
-    Sink, Sinks, SourcePolicy, Tap, TapPoint, Time,
+    Component, Framing, Learning, MediaState, Plan, PlanSet, RtcpPolicy, RtcpReports, Security, Sink, Sinks,
+    SourcePolicy, Tap, TapPoint, Time,
 };
 use sdp::Protocol;
 use smallvec::SmallVec;
 
 use crate::Output;
 use crate::call::Call;
+use crate::carrier::{Sockets, is_shared};
 use crate::model::{Armed, Media, MediaId};
 use crate::negotiate::{address, codec, extmap};
-
-type Sockets = SmallVec<[LocalSocket; 1]>;
 
 impl Call {
     /// Compiles the call and hands the plans out; to be called after every change of the model.
@@ -49,19 +47,12 @@ impl Call {
     fn compile(&self) -> PlanSet {
         let mut plans = Vec::with_capacity(self.model.medias.len() * 2);
         for (id, media) in self.model.medias.iter() {
-            let sockets = |n: usize| -> Sockets {
-                media
-                    .sockets
-                    .iter()
-                    .filter_map(|s| s.sockets.get(n))
-                    .copied()
-                    .collect()
-            };
-            let (rtp, rtcp) = (sockets(0), sockets(1));
-            if rtp.is_empty() {
+            let [rtp, rtcp] = self.sockets(id);
+            let carrier = self.carrier(media);
+            if carrier.sockets.is_empty() {
                 continue;
             }
-            let has_rtcp = !rtcp.is_empty();
+            let has_rtcp = carrier.has_rtcp_socket();
             plans.push(self.rtp_plan(id, media, rtp, has_rtcp));
             if has_rtcp {
                 plans.push(self.rtcp_plan(id, media, rtcp));
@@ -75,11 +66,13 @@ impl Call {
     }
 
     fn rtp_plan(&self, id: MediaId, media: &Media, sockets: Sockets, has_rtcp: bool) -> Plan {
-        let shared = is_shared(media);
+        let shared = is_shared(self.carrier(media));
         let component = if shared { Component::Mux } else { Component::Rtp };
-        let mut plan = self.base(media, component, media.remote.map(|r| r.rtp), sockets);
+        let mut plan = self.base(media, component, sockets);
         plan.sinks = self.sinks(id, |sink| sink.rtp.flow);
-        plan.rtcp_sinks = self.sinks(id, rtcp_flow);
+        plan.rtcp_sinks = self.sinks(id, |sink| self.rtcp_flow(sink));
+        plan.bundle = self.bundle(id, |m| &m.rtp);
+        plan.transport = media.transport.map(|owner| self.model.medias[owner].rtp.flow);
         plan.rtcp_flow = has_rtcp.then_some(media.rtcp.flow);
         plan.reports = (self.generate_rtcp && media.protocol.is_rtp()).then(|| self.reports(media));
         plan.pierce_nat = media.learning.pierce;
@@ -87,23 +80,29 @@ impl Call {
     }
 
     fn rtcp_plan(&self, id: MediaId, media: &Media, sockets: Sockets) -> Plan {
-        // With rtcp-mux nothing is sent from here, but what arrives all the same is not lost.
-        let peer = media.remote.map(|r| r.rtcp).filter(|_| !is_shared(media));
-        let mut plan = self.base(media, Component::Rtcp, peer, sockets);
-        plan.rtcp_sinks = self.sinks(id, rtcp_flow);
+        let mut plan = self.base(media, Component::Rtcp, sockets);
+        plan.rtcp_sinks = self.sinks(id, |sink| self.rtcp_flow(sink));
+        plan.bundle = self.bundle(id, |m| &m.rtcp);
+        plan.transport = media.transport.map(|owner| self.model.medias[owner].rtcp.flow);
         plan
     }
 
-    fn base(&self, media: &Media, component: Component, peer: Option<SocketAddr>, sockets: Sockets) -> Plan {
+    fn base(&self, media: &Media, component: Component, sockets: Sockets) -> Plan {
         let learning = &media.learning;
         let stream = match component {
             Component::Rtp | Component::Mux => &media.rtp,
             Component::Rtcp => &media.rtcp,
         };
         let local = sockets.first().map(|s| s.addr.ip());
+        let carrier = self.carrier(media);
         let (recv, send) = match framing(media) {
-            Framing::Rtp => media.security(component),
+            Framing::Rtp => carrier.security(component),
             _ => (Security::Plain, Security::Plain),
+        };
+        let peer = match component {
+            // With rtcp-mux nothing is sent from here, but what arrives all the same is not lost.
+            Component::Rtcp if is_shared(carrier) => None,
+            _ => carrier.remote.map(|r| r.at(component)),
         };
         let peer = peer.filter(|p| !p.ip().is_unspecified() && p.port() != 0);
         Plan {
@@ -129,7 +128,7 @@ impl Call {
             },
             media: MediaState {
                 recv: media.sends() && learning.public,
-                send: media.receives() && media.remote.is_some(),
+                send: media.receives() && carrier.remote.is_some(),
                 blocked: self.drop_traffic,
             },
             sinks: Sinks::new(),
@@ -144,6 +143,7 @@ impl Call {
             send,
             transport: None,
             bundle: None,
+            friends: self.friends(media, component),
             pierce_nat: false,
             nat_wait: learning.wait,
             tos: self.tos.unwrap_or(self.config.tos),
@@ -157,7 +157,7 @@ impl Call {
         let heard = self.model.subscriptions.iter().filter(|s| s.source == source);
         let sinks = heard
             .map(|s| &self.model.medias[s.sink])
-            .filter(|m| !m.sockets.is_empty());
+            .filter(|m| m.transport.is_some() || !m.sockets.is_empty());
         sinks
             .map(|sink| Sink {
                 to: to(sink),
@@ -197,19 +197,6 @@ impl Call {
             .filter(|(on, _)| *on)
             .map(|(_, point)| Tap { id, point })
             .collect()
-    }
-}
-
-/// Whether RTCP of this media's party uses the RTP port.
-fn is_shared(media: &Media) -> bool {
-    media.mux.active || media.current().is_some_and(|s| s.sockets.len() == 1)
-}
-
-fn rtcp_flow(sink: &Media) -> plan::FlowId {
-    if is_shared(sink) {
-        sink.rtp.flow
-    } else {
-        sink.rtcp.flow
     }
 }
 

@@ -106,6 +106,7 @@ impl Call {
         media.label = said.label.clone();
         media.ptime = said.ptime.or(media.ptime);
         media.extmaps = said.extmaps.clone();
+        media.ssrcs = said.ssrcs();
         media.mixed = match (said.mixed, said.extmaps.is_empty()) {
             // A rejected media says nothing about header extensions.
             _ if said.rejected => media.mixed,

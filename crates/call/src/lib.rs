@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod carrier;
 mod compile;
 mod config;
 mod delete;
@@ -25,6 +26,7 @@ mod output;
 mod poll;
 mod reception;
 mod recording;
+mod reset;
 mod rewrite;
 mod text;
 mod topology;

@@ -15,6 +15,9 @@ pub const ALIASES_MAX: usize = 32;
 /// Codecs of one media; the payload type is a 7-bit number.
 pub const CODECS_MAX: usize = 128;
 
+/// SSRCs of one media that its description may name: what a browser with simulcast and retransmission has, and more.
+pub const SSRCS_MAX: usize = 32;
+
 /// Streams that reception reports are kept for.
 pub const REPORTED_SSRCS_MAX: usize = 64;
 

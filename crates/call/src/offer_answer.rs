@@ -59,6 +59,9 @@ impl Call {
             };
         }
         self.remember(from, to, settings, true);
+        if settings.dialogue.reset {
+            self.reset_knowledge(from, to);
+        }
         self.model.parties[from].sdp_hash = Some(crate::dialogue::fingerprint(&args.sdp));
         let exchange = Exchange {
             now,
@@ -137,6 +140,10 @@ impl Call {
             if let Some(name) = name.as_ref().filter(|_| offer || kept.is_none()) {
                 *kept = Some(name.clone());
             }
+        }
+        if offer {
+            self.model.parties[from].bundling.note_offered(&settings.bundle);
+            self.model.parties[to].bundling.note_offering(&settings.bundle);
         }
         for (party, label) in [(from, &settings.label), (to, &settings.to_label)] {
             if let Some(label) = label {

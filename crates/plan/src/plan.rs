@@ -132,7 +132,8 @@ pub struct MediaState {
     pub blocked: bool,
 }
 
-/// Maps header-extension ids of the sender to those of a receiver (RFC 8285). Only consulted if some id changes.
+/// Maps header-extension ids of the sender to those of a receiver (RFC 8285). Only consulted if some id changes or the
+/// receiver is to get a MID.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtMap {
     /// `ids[from] = to`; 0 = remove. Ids not signalled by the sender are not in it.
@@ -142,6 +143,8 @@ pub struct ExtMap {
     /// The receiver takes the two-byte form: it said `extmap-allow-mixed`, or an id above 14 was negotiated with it.
     /// Otherwise elements that only fit that form are removed.
     pub two_byte: bool,
+    /// The MID header extension that every packet to the receiver carries (RFC 8843 §9): its id there, and the `a=mid`.
+    pub mid: Option<(u8, Box<[u8]>)>,
 }
 
 /// What happens to RTCP on its way to a sink.
@@ -260,6 +263,9 @@ pub struct Plan {
     pub peer_forbidden: bool,
     /// Who may send, and what that teaches.
     pub source: SourcePolicy,
+    /// Signalled addresses of the peer's other medias: what comes from there is let in without teaching anything, unless
+    /// `source.strict`. Before an answer tells it about a bundle, a party sends from the port of each media.
+    pub friends: SmallVec<[SocketAddr; 1]>,
     /// Direction and blocking.
     pub media: MediaState,
     /// Where RTP (or opaque) packets go.

@@ -126,6 +126,7 @@ fn plan(flow: u32, to: u32) -> Plan {
         send: plan::Security::Plain,
         transport: None,
         bundle: None,
+        friends: smallvec::SmallVec::new(),
         pierce_nat: false,
         nat_wait: false,
         tos: 0,

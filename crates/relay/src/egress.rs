@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use plan::{DropReason, Event, Framing, LocalSocket, RtcpPolicy, TapPoint, Time};
 use rtp::Header;
+use rtp::ext::Element;
 use rtp::rtcp::{Compound, Message, ReportBlock};
 
 use crate::Relay;
@@ -160,14 +161,15 @@ impl Relay {
             .as_ref()
             .filter(|_| source.plan.framing == Framing::Rtp);
         let has_extension = bytes.first().is_some_and(|first| first & 0x10 != 0);
-        let Some(map) = map.filter(|_| has_extension) else {
+        let Some(map) = map.filter(|map| has_extension || map.mid.is_some()) else {
             return Ok(None);
         };
         let renumber = |id: u8| {
             let known = map.ids.iter().find(|(from, _)| *from == id).map(|(_, to)| *to);
             known.or(map.keep_unknown.then_some(id)).filter(|to| *to != 0)
         };
-        rtp::ext::rewrite(bytes, scratch, map.two_byte, renumber)
+        let mid = map.mid.as_ref().map(|(id, data)| Element { id: *id, data });
+        rtp::ext::rewrite(bytes, scratch, map.two_byte, mid, renumber)
             .map(Some)
             .ok_or(DropReason::Malformed)
     }

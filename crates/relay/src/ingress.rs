@@ -73,9 +73,11 @@ impl Relay {
             return Err(self.looped(owner.slot));
         }
         let arrived = arrived(now, owner, arrival, flow, limits::SILENCE_US);
-        let streams = &flow.state.streams;
+        let (streams, friends) = (&flow.state.streams, &flow.plan.friends);
         let claim = || {
-            if streams.continues(header) {
+            if friends.contains(&arrival.source) {
+                Claim::Friend
+            } else if streams.continues(header) {
                 Claim::Continues
             } else {
                 Claim::Newcomer
@@ -172,7 +174,11 @@ impl Relay {
         let slot = flow.rtcp_slot.unwrap_or(owner.slot);
         let arrived = arrived(now, owner, arrival, flow, limits::RTCP_SILENCE_US);
         let known = rtcp::sender(bytes).is_some_and(|ssrc| flow.state.streams.trusts(ssrc.0));
-        let claim = if known { Claim::Continues } else { Claim::Stranger };
+        let claim = match known {
+            _ if flow.plan.friends.contains(&arrival.source) => Claim::Friend,
+            true => Claim::Continues,
+            false => Claim::Stranger,
+        };
         let result = flow
             .state
             .sources
@@ -200,6 +206,9 @@ impl Relay {
         let Some(flow) = self.table.flows.get(slot as usize) else {
             return Claim::Stranger;
         };
+        if flow.plan.friends.contains(&from) {
+            return Claim::Friend;
+        }
         if flow.state.rtcp_sender == Some(sender) || flow.state.streams.trusts(sender) {
             return Claim::Continues;
         }

@@ -38,6 +38,8 @@ impl Rank {
 pub(crate) enum Claim {
     /// It continues the learned source's stream.
     Continues,
+    /// It stands where another media of the same party is said to be.
+    Friend,
     /// It may take the place of a source that is silent.
     Newcomer,
     /// Nothing; silence does not help it.
@@ -141,7 +143,7 @@ impl Sources {
         match self.learned {
             Some(learned) if learned.addr == arrived.from => Ok(Admitted::Known),
             Some(_) if policy.strict => Err(DropReason::StrictSource),
-            Some(_) if claim != Claim::Continues => Err(DropReason::ForeignSource),
+            Some(_) if !matches!(claim, Claim::Continues | Claim::Friend) => Err(DropReason::ForeignSource),
             _ => Ok(Admitted::Guest),
         }
     }
@@ -159,10 +161,11 @@ impl Sources {
         }
         let Some(learned) = &mut self.learned else {
             // Nobody was heard yet: the first one is taken, unless others vouch for the stream and not for this one.
-            if rank > Rank::SameAddress && claim() == Claim::Stranger {
-                return Err(DropReason::ForeignSource);
-            }
-            return Ok(self.learn(arrived, policy, rank, true));
+            return match claim() {
+                Claim::Friend if !policy.strict && rank != Rank::Exact => Ok(Admitted::Guest),
+                Claim::Stranger if rank > Rank::SameAddress => Err(DropReason::ForeignSource),
+                _ => Ok(self.learn(arrived, policy, rank, true)),
+            };
         };
         if learned.addr == arrived.from {
             let moved = learned.local != arrived.local;
@@ -196,7 +199,7 @@ impl Sources {
         let silent = self.is_silent(arrived);
         match claim() {
             Claim::Continues if silent || policy.handover => Ok(self.learn(arrived, policy, rank, false)),
-            Claim::Continues => Ok(Admitted::Guest),
+            Claim::Continues | Claim::Friend => Ok(Admitted::Guest),
             Claim::Newcomer if silent && policy.handover => Ok(self.learn(arrived, policy, rank, true)),
             Claim::Newcomer if silent && self.guest_is_free(arrived) => {
                 self.guest = Some((arrived.from, arrived.now));
@@ -220,12 +223,15 @@ impl Sources {
         // COMPAT(rtpengine): with strict source, the heuristic mode drops a worse source even before settling.
         let barred = policy.strict && heuristic && rank > before;
         match claim() {
+            Claim::Friend if !policy.strict && rank != Rank::Exact => Ok(Admitted::Guest),
             claim if better => Ok(self.learn(arrived, policy, rank, claim != Claim::Continues)),
             _ if barred => Err(DropReason::StrictSource),
             Claim::Continues if heuristic && rank > before && !self.is_silent(arrived) => Ok(Admitted::Guest),
             Claim::Continues => Ok(self.learn(arrived, policy, rank, false)),
-            Claim::Newcomer if self.is_silent(arrived) => Ok(self.learn(arrived, policy, rank, true)),
-            Claim::Newcomer | Claim::Stranger => Err(DropReason::ForeignSource),
+            Claim::Newcomer | Claim::Friend if self.is_silent(arrived) => {
+                Ok(self.learn(arrived, policy, rank, true))
+            }
+            Claim::Newcomer | Claim::Friend | Claim::Stranger => Err(DropReason::ForeignSource),
         }
     }
 

@@ -95,7 +95,7 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 /// Copies the packet `bytes` into `out` with its extension elements passed through `map` (new id, or `None` to remove)
-/// and returns its length.
+/// and `add` as a further one, and returns its length.
 ///
 /// The result has the one-byte form if everything that is left fits it, otherwise the two-byte form if `two_byte`
 /// allows it; if not, what does not fit is removed. Without an element left the extension goes. An extension that is
@@ -104,19 +104,22 @@ pub fn rewrite(
     bytes: &[u8],
     out: &mut [u8],
     two_byte: bool,
+    add: Option<Element<'_>>,
     map: impl Fn(u8) -> Option<u8>,
 ) -> Option<usize> {
     let packet = Packet::parse(bytes)?;
-    let form = packet
-        .extension()
-        .and_then(|(profile, body)| Some((Form::of(profile)?, body)));
-    let Some((form, body)) = form else {
-        out.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        return Some(bytes.len());
+    let (form, body) = match (packet.extension(), add) {
+        (Some((profile, body)), _) if let Some(form) = Form::of(profile) => (form, body),
+        (None, Some(_)) => (Form::OneByte, &[][..]),
+        _ => {
+            out.get_mut(..bytes.len())?.copy_from_slice(bytes);
+            return Some(bytes.len());
+        }
     };
     let kept = || {
         Elements::new(form, body)
             .filter_map(|e| Some(Element { id: map(e.id)?, ..e }))
+            .chain(add)
             .filter(|e| e.id != 0)
     };
     let target = if two_byte && !kept().all(|e| e.fits_one_byte()) {
@@ -149,16 +152,17 @@ pub fn rewrite(
     }
     w.put(packet.after_extension());
     let len = w.finish()?;
-    if let Some(first) = out.first_mut().filter(|_| empty) {
-        *first &= !0x10;
+    if let Some(first) = out.first_mut() {
+        *first = if empty { *first & !0x10 } else { *first | 0x10 };
     }
     Some(len)
 }
 
 /// The longest that [`rewrite`] makes a packet of `len` bytes: an element of the one-byte form is at least two bytes long
-/// and grows by one if it has to take the other form.
+/// and grows by one if it has to take the other form; one that is added has at most 255 bytes, and may need an extension
+/// around it.
 pub const fn rewritten_len_max(len: usize) -> usize {
-    len + len / 2 + 4
+    len + len / 2 + 4 + 4 + 2 + 255 + 3
 }
 
 fn put(w: &mut Writer<'_>, form: Form, element: Element<'_>) {
@@ -217,7 +221,7 @@ mod tests {
             (!drop.contains(&id)).then_some(new)
         };
         let mut out = [0; 256];
-        let len = rewrite(&packet(ext), &mut out, two_byte, map).expect("a valid packet");
+        let len = rewrite(&packet(ext), &mut out, two_byte, None, map).expect("a valid packet");
         assert_eq!(out[..len], packet(expect), "{ext} without {drop:?}, {renumber:?}");
     }
 
@@ -254,6 +258,27 @@ mod tests {
     }
 
     #[test]
+    fn an_element_is_added() {
+        let mid = Element { id: 1, data: b"a" };
+        let long = Element { id: 20, data: b"a" };
+        for (ext, two_byte, add, expect) in [
+            ("", false, mid, "bede0001 10610000"),
+            ("bede0001 22666f6f", false, mid, "bede0002 22666f6f 10610000"),
+            ("bede0001 12666f6f", false, mid, "bede0001 10610000"),
+            ("", true, long, "10000001 14016100"),
+            ("", false, long, ""),
+            ("abcd0001 01020304", true, mid, "abcd0001 01020304"),
+        ] {
+            let map = |id: u8| (id != add.id).then_some(id);
+            let mut out = [0; 256];
+            let before = packet(ext);
+            let len = rewrite(&before, &mut out, two_byte, Some(add), map).expect("a valid packet");
+            assert_eq!(out[..len], packet(expect), "{ext} with {add:?}");
+            assert!(len <= rewritten_len_max(before.len()));
+        }
+    }
+
+    #[test]
     fn what_is_not_understood_stays_or_ends_the_list() {
         check("abcd0001 01020304", true, &[1], &[], "abcd0001 01020304");
         // Id 15 ends the list; an element that runs over the end is not one.
@@ -266,10 +291,14 @@ mod tests {
     fn a_short_buffer_is_refused() {
         let bytes = packet("bede0001 12666f6f");
         for room in 0..bytes.len() {
-            assert_eq!(rewrite(&bytes, &mut vec![0; room], true, Some), None, "{room}");
+            assert_eq!(
+                rewrite(&bytes, &mut vec![0; room], true, None, Some),
+                None,
+                "{room}"
+            );
         }
         assert_eq!(
-            rewrite(&bytes, &mut vec![0; bytes.len()], true, Some),
+            rewrite(&bytes, &mut vec![0; bytes.len()], true, None, Some),
             Some(bytes.len())
         );
     }

@@ -70,7 +70,7 @@ const FLAGS: &[Flag] = &[
     flag("no-passthrough", &[], Yes, "End of raw forwarding.",
         |d| d.settings.media.passthrough = Some(false)),
     // Dialogue.
-    flag("reset", &[], Accepted, "Forget ICE, SRTP and learned endpoints (offer).", |d| d.settings.dialogue.reset = true),
+    flag("reset", &[], Yes, "Forget ICE, SRTP and learned endpoints (offer).", |d| d.settings.dialogue.reset = true),
     flag("new-branch", &[], Yes, "An unknown to-tag is a new party.", |d| d.settings.dialogue.new_branch = true),
     flag("provisional", &[], Yes, "The dialogue is not final, whatever `SIP-code` says.",
         |d| d.settings.dialogue.provisional = true),

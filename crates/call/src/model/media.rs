@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use codecs::Format;
-use plan::{FlowId, FlowStats, Learning, SocketId, Time};
+use plan::{Component, FlowId, FlowStats, Learning, SocketId, Time};
 use sdp::{Direction, Extmap, MediaKind, Protocol, Text};
 use smallvec::SmallVec;
 
@@ -48,6 +48,8 @@ pub(crate) struct Media {
     pub(crate) rejected: bool,
     /// Not ours to relay: passed through as it is.
     pub(crate) foreign: Option<Foreign>,
+    /// The media whose sockets, peer, ICE and DTLS it uses (BUNDLE); `None` = its own.
+    pub(crate) transport: Option<MediaId>,
     /// RTCP on the RTP port.
     pub(crate) mux: Mux,
     /// Keys towards its party.
@@ -68,6 +70,8 @@ pub(crate) struct Media {
     pub(crate) masked: Vec<Extmap>,
     /// Whether its party mixes one- and two-byte extensions; `None` as long as it has not shown.
     pub(crate) mixed: Option<bool>,
+    /// SSRCs that its party's description names (`a=ssrc`).
+    pub(crate) ssrcs: Vec<u32>,
     /// Local sockets towards its party, current first, then those of earlier peers.
     pub(crate) sockets: SmallVec<[SocketSet; 1]>,
     /// RTP.
@@ -107,6 +111,16 @@ pub(crate) struct Remote {
     pub(crate) rtp: SocketAddr,
     /// For RTCP.
     pub(crate) rtcp: SocketAddr,
+}
+
+impl Remote {
+    /// For one component.
+    pub(crate) fn at(&self, component: Component) -> SocketAddr {
+        match component {
+            Component::Rtcp => self.rtcp,
+            Component::Rtp | Component::Mux => self.rtp,
+        }
+    }
 }
 
 /// Address and port of a media that passes through untouched.
@@ -224,6 +238,7 @@ impl Media {
             family: None,
             rejected: false,
             foreign: None,
+            transport: None,
             mux: Mux::default(),
             keying: Keying::default(),
             feedback: false,
@@ -234,6 +249,7 @@ impl Media {
             told_extmaps: Vec::new(),
             masked: Vec::new(),
             mixed: None,
+            ssrcs: Vec::new(),
             sockets: SmallVec::new(),
             rtp,
             rtcp,
@@ -278,6 +294,11 @@ impl Media {
         self.current()
             .and_then(|s| s.sockets.last())
             .map_or(0, |s| s.addr.port())
+    }
+
+    /// Whether it has a port of its own for RTCP.
+    pub(crate) fn has_rtcp_socket(&self) -> bool {
+        self.sockets.iter().any(|s| s.sockets.len() > 1)
     }
 
     /// Its protocol as it stands in `m=`.

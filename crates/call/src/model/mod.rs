@@ -4,6 +4,7 @@
 //! removes a media removes its subscriptions ([`Model::remove_party`] does all of it).
 
 mod arena;
+mod bundle;
 mod dtls;
 mod ice;
 mod media;
@@ -12,6 +13,7 @@ mod sdes;
 mod security;
 
 pub(crate) use arena::{Arena, Id};
+pub(crate) use bundle::Bundling;
 pub(crate) use dtls::Dtls;
 pub(crate) use ice::Ice;
 pub(crate) use media::{Armed, Foreign, Formats, Media, MediaId, Mux, Remote, SocketSet, Stream};
@@ -116,6 +118,7 @@ impl Model {
         for (id, mut media) in other.medias.into_items() {
             media.party = media.party.shifted(parties);
             media.pairs.iter_mut().for_each(|m| *m = m.shifted(medias));
+            media.transport = media.transport.map(|m| m.shifted(medias));
             self.medias.insert_at(id.shifted(medias), media);
         }
         self.subscriptions

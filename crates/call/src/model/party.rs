@@ -3,7 +3,7 @@
 use ng_protocol::{CallId, Tag, Text};
 use plan::Time;
 
-use super::{Id, MediaId};
+use super::{Bundling, Id, MediaId};
 
 pub(crate) type PartyId = Id<Party>;
 
@@ -30,6 +30,8 @@ pub(crate) struct Party {
     pub(crate) partners: Vec<PartyId>,
     /// Logical interface on its side, remembered from the first command that named one.
     pub(crate) interface: Option<Text>,
+    /// What is agreed about bundling on its side.
+    pub(crate) bundling: Bundling,
     /// It has sent SDP of its own.
     pub(crate) spoken: bool,
     /// A final response has been seen in the dialogue it offered.
@@ -55,6 +57,7 @@ impl Party {
             medias: Vec::new(),
             partners: Vec::new(),
             interface: None,
+            bundling: Bundling::default(),
             spoken: false,
             settled: false,
             sdp_hash: None,

@@ -8,6 +8,15 @@ use sdp::Extmap;
 
 use crate::model::Media;
 
+/// The MID header extension (RFC 8843 §16.2).
+const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+
+/// Under which id a party uses the MID header extension.
+pub(crate) fn mid_id(media: &Media) -> Option<u8> {
+    let mid = agreed(media).find(|e| e.uri == MID)?;
+    u8::try_from(mid.id).ok()
+}
+
 /// What of an offer goes on, and what was kept back but still accepted from the offerer (`mask`).
 pub(crate) fn offer(said: &[Extmap], rules: &ExtmapRules) -> (Vec<Extmap>, Vec<Extmap>) {
     let kept = said.iter().filter(|e| !is_stripped(e, rules));
@@ -56,5 +65,6 @@ pub(crate) fn map(source: &Media, sink: &Media) -> Option<Arc<ExtMap>> {
         ids,
         keep_unknown: false,
         two_byte,
+        mid: None,
     }))
 }

@@ -6,7 +6,7 @@ use codecs::Format;
 use ng_protocol::{AddressSource, NgError, Settings};
 use sdp::{Address, Direction, Extmap, Session, Text, Value};
 
-use crate::limits::CODECS_MAX;
+use crate::limits::{CODECS_MAX, SSRCS_MAX};
 use crate::model::{Formats, Remote};
 use crate::{Config, Family};
 
@@ -109,6 +109,20 @@ impl<'a> Said<'a> {
     /// only means that candidates are still to come.
     pub(crate) fn null_address(&self) -> bool {
         !self.ice && self.remote.is_some_and(|r| r.rtp.ip().is_unspecified())
+    }
+
+    /// The SSRCs it names.
+    pub(crate) fn ssrcs(&self) -> Vec<u32> {
+        let mut ssrcs = Vec::new();
+        for attribute in &self.media.attributes {
+            if let Value::Ssrc(s) = &attribute.parsed
+                && !ssrcs.contains(&s.ssrc)
+                && ssrcs.len() < SSRCS_MAX
+            {
+                ssrcs.push(s.ssrc);
+            }
+        }
+        ssrcs
     }
 
     fn read_address(

@@ -41,6 +41,7 @@ fn forwarding_allocates_nothing() {
         ids: vec![(1, 2)],
         keep_unknown: true,
         two_byte: true,
+        mid: None,
     };
     let mut filtered = sink(2);
     filtered.process.ext_map = Some(Arc::new(map));

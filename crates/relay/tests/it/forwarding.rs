@@ -115,6 +115,7 @@ fn header_extensions_are_filtered_per_sink() {
         ids: vec![(1, 0), (2, 9)],
         keep_unknown: false,
         two_byte: true,
+        mid: None,
     };
     plans[0].sinks[0].process.ext_map = Some(Arc::new(map));
     plans[0].sinks.push(sink(1));

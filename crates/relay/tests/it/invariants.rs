@@ -58,6 +58,7 @@ fn random_plan(rng: &mut StdRng, flow: u64, stats: &Arc<FlowStats>) -> Plan {
                         ids: vec![(1, 0), (2, 20)],
                         keep_unknown: rng.random(),
                         two_byte: rng.random(),
+                        mid: None,
                     };
                     sink.process.ext_map = Some(Arc::new(map));
                 }

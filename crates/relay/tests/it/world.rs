@@ -53,6 +53,7 @@ pub(crate) fn plan(flow: u64, component: Component, peer: Option<&str>) -> Plan 
         send: plan::Security::Plain,
         transport: None,
         bundle: None,
+        friends: smallvec::SmallVec::new(),
         pierce_nat: false,
         nat_wait: false,
         tos: 0,

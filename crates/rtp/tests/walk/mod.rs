@@ -18,7 +18,8 @@ pub(crate) fn rtp(bytes: &[u8]) {
     let before = elements(bytes);
     let mut out = vec![0; rewritten_len_max(bytes.len())];
     for two_byte in [false, true] {
-        let len = rewrite(bytes, &mut out, two_byte, |id| (id % 3 != 0).then_some(id)).expect("room for all");
+        let len =
+            rewrite(bytes, &mut out, two_byte, None, |id| (id % 3 != 0).then_some(id)).expect("room for all");
         let after = Packet::parse(&out[..len]).expect("still a packet");
         assert_eq!(
             (after.header(), after.payload()),
