@@ -87,6 +87,8 @@ need_cargo() {
     need cc "gcc" "cargo links with it"
     [ -e /usr/include/stdio.h ] || apt_install "C libraries are built with it" libc6-dev
     [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_install "cargo fetches crates over HTTPS" ca-certificates
+    need pkg-config pkg-config "the build finds OpenSSL with it"
+    [ -e /usr/include/openssl/ssl.h ] || apt_install "DTLS is OpenSSL's" libssl-dev
     say "building with $(cargo --version)"
 }
 

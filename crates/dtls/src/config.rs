@@ -1,0 +1,67 @@
+//! What all handshakes have in common.
+
+use std::sync::Arc;
+
+use openssl::error::ErrorStack;
+
+use crate::Identity;
+use crate::backend::Contexts;
+use crate::limits::MTU_BYTES_MIN;
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// OpenSSL does not take the certificate or the list of ciphers.
+    #[error("OpenSSL refuses the DTLS settings: {0}")]
+    Refused(#[from] ErrorStack),
+    /// Smaller than what DTLS needs.
+    #[error("a DTLS MTU of less than {MTU_BYTES_MIN} bytes")]
+    Mtu,
+}
+
+/// What can be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Longest datagram we send, in bytes.
+    pub mtu: usize,
+    /// Cipher suites of DTLS 1.2, in OpenSSL's notation.
+    pub ciphers: String,
+}
+
+impl Default for Settings {
+    /// COMPAT(rtpengine): its ciphers, so that a peer that has agreed with it agrees with us.
+    fn default() -> Self {
+        Self {
+            mtu: 1200,
+            ciphers: "DEFAULT:!NULL:!aNULL:!SHA256:!SHA384:!aECDH:!AESGCM+AES256:!aPSK".to_owned(),
+        }
+    }
+}
+
+/// A certificate and the settings, ready for use. Whoever has begun with one keeps it.
+#[derive(Debug)]
+pub struct Config {
+    identity: Arc<Identity>,
+    pub(crate) mtu: usize,
+    pub(crate) contexts: Contexts,
+}
+
+impl Config {
+    /// Checks the settings and makes what all handshakes share.
+    pub fn new(identity: Arc<Identity>, settings: &Settings) -> Result<Self, ConfigError> {
+        if settings.mtu < MTU_BYTES_MIN {
+            return Err(ConfigError::Mtu);
+        }
+        let contexts = Contexts::new(&identity, settings)?;
+        Ok(Self {
+            identity,
+            mtu: settings.mtu,
+            contexts,
+        })
+    }
+
+    /// Our certificate.
+    pub const fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+}
