@@ -38,6 +38,7 @@ const GROUPS: &str = "X25519:P-256:P-384";
 const DTLS_CTRL_GET_TIMEOUT: c_int = 73;
 const DTLS_CTRL_HANDLE_TIMEOUT: c_int = 74;
 
+// SAFETY: the declaration is that of openssl/ssl.h, in all versions since 1.1.1.
 unsafe extern "C" {
     fn DTLS_set_timer_cb(ssl: *mut ffi::SSL, cb: Option<extern "C" fn(*mut ffi::SSL, c_uint) -> c_uint>);
 }
