@@ -90,6 +90,9 @@ drop_reasons! {
     Unproven = "ice-unproven",
     /// It belongs to none of the media that share the transport (BUNDLE).
     NoBundleMember = "no-bundle-member",
+    /// A packet for a peer that gets SRTP, with a sequence number that was sent before or has long passed: encrypting
+    /// it would give away what was sent under that number.
+    Repeated = "repeated",
 }
 
 /// Counters of one SSRC of one flow, as received.

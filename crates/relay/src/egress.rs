@@ -1,17 +1,18 @@
-//! From a flow to its sinks: direction, filters, and what is said to whom.
+//! From a flow to its sinks: direction, filters, protection, and out.
 
 use std::net::SocketAddr;
-use std::ops::Range;
 
-use plan::{DropReason, Event, Framing, LocalSocket, RtcpPolicy, TapPoint, Time};
+use plan::{DropReason, Framing, LocalSocket, TapPoint, Time};
 use rtp::Header;
 use rtp::ext::Element;
-use rtp::rtcp::{Compound, Message, ReportBlock};
+use srtp::{Job, Kind};
 
 use crate::Relay;
 use crate::flow::SinkSlot;
-use crate::io::{Arrival, Outbox, Target};
-use crate::table::Slot;
+use crate::ingress::Packet;
+use crate::io::{Outbox, Target};
+use crate::keys::{self, Keying};
+use crate::table::{Slot, Table};
 
 /// What is forwarded.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +23,33 @@ pub(crate) enum Medium {
 
 /// How a packet gets to a flow's peer.
 #[derive(Clone, Copy, Debug)]
-struct Way {
-    to: Slot,
-    local: LocalSocket,
-    dest: SocketAddr,
+pub(crate) struct Way {
+    pub(crate) to: Slot,
+    pub(crate) local: LocalSocket,
+    pub(crate) dest: SocketAddr,
+    pub(crate) keying: Keying,
+}
+
+/// What gets there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Body {
+    /// The packet.
+    Same,
+    /// The packet with the protection that it arrived with.
+    AsArrived,
+    /// What was made of it: so many bytes in the scratch memory.
+    Made(usize),
+}
+
+impl Body {
+    /// What a sink gets if nothing is to be changed.
+    pub(crate) const fn of(sink: SinkSlot, packet: &Packet<'_>) -> Self {
+        if sink.keeps && packet.copied {
+            Self::AsArrived
+        } else {
+            Self::Same
+        }
+    }
 }
 
 impl Relay {
@@ -36,8 +60,7 @@ impl Relay {
         now: Time,
         from: Slot,
         medium: Medium,
-        range: &Range<usize>,
-        bytes: &[u8],
+        packet: &Packet<'_>,
         out: &mut Outbox,
     ) -> Result<(), DropReason> {
         let mut result = Err(DropReason::NoSink);
@@ -46,16 +69,12 @@ impl Relay {
             let Some(sink) = source.and_then(|f| f.sinks.get(nth)).copied() else {
                 break;
             };
-            let sent = self.forward_to(now, from, sink, medium, range, bytes, out);
+            let sent = self.forward_to(now, from, sink, medium, packet, out);
             result = if result.is_ok() { result } else { sent };
         }
         result
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one packet, one sink; a struct would only name them twice"
-    )]
     #[inline]
     fn forward_to(
         &mut self,
@@ -63,72 +82,117 @@ impl Relay {
         from: Slot,
         sink: SinkSlot,
         medium: Medium,
-        range: &Range<usize>,
-        bytes: &[u8],
+        packet: &Packet<'_>,
         out: &mut Outbox,
     ) -> Result<(), DropReason> {
         let to = self.table.flows.get(sink.to as usize).ok_or(DropReason::NoSink)?;
         if !to.plan.media.send {
             return Err(DropReason::Direction);
         }
-        let (local, dest) = to.peer()?;
-        let way = Way {
-            to: sink.to,
-            local,
-            dest,
-        };
-        let changed = if sink.plain {
+        let way = self.table.way(sink.to)?;
+        let made = if sink.plain {
             None
         } else {
-            self.process(from, sink, medium, bytes, out.scratch())?
+            self.process(from, sink, medium, packet.bytes, out.scratch())?
         };
+        let body = made.map_or(Body::of(sink, packet), Body::Made);
+        self.deliver(now, way, Kind::Rtp, body, packet, out)?;
         if let (Medium::Rtp(header), Some(to)) = (medium, self.table.flows.get_mut(sink.to as usize))
             && to.plan.reports.is_some()
         {
-            to.state.egress.note(now, header, changed.unwrap_or(bytes.len()));
+            let len = made.unwrap_or(packet.bytes.len());
+            to.state.egress.note(now, header, len);
         }
-        self.deliver(now, way, changed, range, bytes, out);
         Ok(())
     }
 
-    /// Counts, taps and sends: the packet as it arrived, or what was made of it in the scratch memory.
+    /// Protects, taps, counts and sends.
     #[inline]
-    fn deliver(
+    pub(crate) fn deliver(
         &mut self,
         now: Time,
         way: Way,
-        changed: Option<usize>,
-        range: &Range<usize>,
-        bytes: &[u8],
+        kind: Kind,
+        body: Body,
+        packet: &Packet<'_>,
         out: &mut Outbox,
-    ) {
-        let Some(to) = self.table.flows.get(way.to as usize) else {
-            return;
+    ) -> Result<(), DropReason> {
+        let taps = self.taps.mark();
+        self.tap_egress(now, way, body, packet, out);
+        let sent = match (body, way.keying) {
+            (Body::AsArrived, _) => Ok(None),
+            (Body::Same, Keying::Plain) if !packet.copied => Ok(None),
+            (_, Keying::Pending) => Err(DropReason::NoKeys),
+            (Body::Made(len), keying) => self.protect(keying, kind, out.scratch(), len).map(Some),
+            (Body::Same, keying) => self.copied(keying, kind, packet.bytes, out.scratch()).map(Some),
         };
-        to.sent(now, changed.unwrap_or(bytes.len()));
-        if !to.plan.taps.is_empty() {
-            let copy = match changed {
-                Some(len) => out.scratch().get(..len).unwrap_or_default(),
-                None => bytes,
-            };
-            self.taps.copy(
-                now,
-                &to.plan.taps,
-                TapPoint::Egress,
-                (way.local.addr, way.dest),
-                copy,
-            );
-        }
+        let made = sent.inspect_err(|_| self.taps.rewind(taps))?;
+        let to = self.table.flows.get(way.to as usize).ok_or(DropReason::NoSink)?;
         let target = Target {
             socket: way.local.id,
             dest: way.dest,
             tos: to.plan.tos,
             flow: way.to,
         };
-        match changed {
-            None => out.send_batch(target, range),
-            Some(len) => out.send_scratch(target, len),
+        match made {
+            // The whole datagram if it is in the batch as it arrived, and otherwise what was unprotected there.
+            None => {
+                to.sent(now, packet.arrival.len());
+                out.send_batch(target, &packet.arrival.range());
+            }
+            Some(len) => {
+                to.sent(now, len);
+                out.send_scratch(target, len);
+            }
         }
+        Ok(())
+    }
+
+    fn tap_egress(&mut self, now: Time, way: Way, body: Body, packet: &Packet<'_>, out: &mut Outbox) {
+        let Some(to) = self.table.flows.get(way.to as usize) else {
+            return;
+        };
+        if to.plan.taps.is_empty() {
+            return;
+        }
+        let bytes = match body {
+            Body::Made(len) => out.scratch().get(..len).unwrap_or_default(),
+            Body::Same | Body::AsArrived => packet.bytes,
+        };
+        let ends = (way.local.addr, way.dest);
+        self.taps.copy(now, &to.plan.taps, TapPoint::Egress, ends, bytes);
+    }
+
+    /// Protects a copy of `bytes`, made at the beginning of `scratch`, and returns its length.
+    fn copied(
+        &mut self,
+        keying: Keying,
+        kind: Kind,
+        bytes: &[u8],
+        scratch: &mut [u8],
+    ) -> Result<usize, DropReason> {
+        let room = scratch.get_mut(..bytes.len()).ok_or(DropReason::Malformed)?;
+        room.copy_from_slice(bytes);
+        self.protect(keying, kind, scratch, bytes.len())
+    }
+
+    /// Protects the first `len` bytes of `scratch` and returns their new length.
+    pub(crate) fn protect(
+        &mut self,
+        keying: Keying,
+        kind: Kind,
+        scratch: &mut [u8],
+        len: usize,
+    ) -> Result<usize, DropReason> {
+        let slot = match keying {
+            Keying::Plain => return Ok(len),
+            Keying::Pending => return Err(DropReason::NoKeys),
+            Keying::At(slot) => slot,
+        };
+        let mut job = [Job::new(slot as usize, kind, scratch, len)];
+        srtp::protect_batch(&mut keys::Senders(&mut self.table.flows), &mut job);
+        let [job] = job;
+        job.outcome.map(|()| job.len).map_err(keys::unsendable)
     }
 
     /// What the sink's process makes of a packet: the length of what was written to `scratch`, or `None` if nothing
@@ -145,21 +209,15 @@ impl Relay {
             return Ok(None);
         };
         let source = self.table.flows.get(from as usize).ok_or(DropReason::NoFlow)?;
-        let sink = source
-            .plan
-            .sinks
-            .get(usize::from(sink.index))
-            .ok_or(DropReason::NoSink)?;
-        let types = &sink.process.payload_types;
+        let process = source.plan.sinks.get(usize::from(sink.index));
+        let process = &process.ok_or(DropReason::NoSink)?.process;
+        let types = &process.payload_types;
         if !types.is_empty() && !types.contains(&header.pt.get()) {
             return Err(DropReason::PayloadType);
         }
         // What the parties authenticate end to end must arrive as it was sent.
-        let map = sink
-            .process
-            .ext_map
-            .as_ref()
-            .filter(|_| source.plan.framing == Framing::Rtp);
+        let changeable = source.plan.framing == Framing::Rtp && !sink.keeps;
+        let map = process.ext_map.as_ref().filter(|_| changeable);
         let has_extension = bytes.first().is_some_and(|first| first & 0x10 != 0);
         let Some(map) = map.filter(|map| has_extension || map.mid.is_some()) else {
             return Ok(None);
@@ -173,148 +231,35 @@ impl Relay {
             .map(Some)
             .ok_or(DropReason::Malformed)
     }
-
-    /// Takes note of what an accepted RTCP packet says and forwards it.
-    pub(crate) fn rtcp_onward(
-        &mut self,
-        now: Time,
-        slot: Slot,
-        arrival: &Arrival,
-        bytes: &[u8],
-        out: &mut Outbox,
-    ) -> Result<(), DropReason> {
-        let flow = self.table.flows.get(slot as usize).ok_or(DropReason::NoFlow)?;
-        // RTCP flows on while media is on hold (RFC 3264 §8.4), but not if it is blocked.
-        if flow.plan.media.blocked {
-            return Err(DropReason::Blocked);
-        }
-        let compound = Some(bytes)
-            .filter(|_| flow.plan.framing == Framing::Rtp)
-            .and_then(Compound::parse);
-        if let Some(compound) = compound {
-            self.note_reports(now, slot, compound);
-        }
-        let mut result = Err(DropReason::NoSink);
-        for nth in 0.. {
-            let source = self.table.flows.get(slot as usize);
-            let Some(sink) = source.and_then(|f| f.rtcp_sinks.get(nth)).copied() else {
-                break;
-            };
-            let sent = self.rtcp_to(now, sink, compound, &arrival.range(), bytes, out);
-            result = if result.is_ok() { result } else { sent };
-        }
-        result
-    }
-
-    fn rtcp_to(
-        &mut self,
-        now: Time,
-        sink: SinkSlot,
-        compound: Option<Compound<'_>>,
-        range: &Range<usize>,
-        bytes: &[u8],
-        out: &mut Outbox,
-    ) -> Result<(), DropReason> {
-        let to = self
-            .table
-            .flows
-            .get_mut(sink.to as usize)
-            .ok_or(DropReason::NoSink)?;
-        let (local, dest) = to.peer()?;
-        let stripped = match sink.rtcp {
-            RtcpPolicy::Consume => return Err(DropReason::RtcpConsumed),
-            // Protected end to end: there is nothing we could take out.
-            RtcpPolicy::StripFeedback if to.plan.framing == Framing::Rtp => {
-                let compound = compound.ok_or(DropReason::Malformed)?;
-                compound.has_feedback().then_some(compound)
-            }
-            RtcpPolicy::Forward | RtcpPolicy::StripFeedback => None,
-        };
-        let way = Way {
-            to: sink.to,
-            local,
-            dest,
-        };
-        let changed = match stripped {
-            None => None,
-            Some(compound) => Some(
-                compound
-                    .without_feedback(out.scratch())
-                    .ok_or(DropReason::Malformed)?,
-            ),
-        };
-        if changed == Some(0) {
-            return Err(DropReason::RtcpConsumed);
-        }
-        for sr in compound.iter().flat_map(sender_reports) {
-            to.state.sent_reports.note(now, sr);
-        }
-        self.deliver(now, way, changed, range, bytes, out);
-        Ok(())
-    }
-
-    /// Remembers sender reports for our own, and reports reception upwards.
-    fn note_reports(&mut self, now: Time, slot: Slot, compound: Compound<'_>) {
-        for message in compound.parts().filter_map(|part| part.message()) {
-            let (reporter, blocks) = match message {
-                Message::SenderReport(sr) => {
-                    let media = self
-                        .table
-                        .flows
-                        .get(slot as usize)
-                        .and_then(|f| f.rtp_slot)
-                        .unwrap_or(slot);
-                    if let Some(media) = self.table.flows.get_mut(media as usize) {
-                        media
-                            .state
-                            .streams
-                            .sender_reported(now, sr.ssrc.0, sr.info.ntp_middle());
-                    }
-                    (sr.ssrc, sr.blocks)
-                }
-                Message::ReceiverReport { ssrc, blocks } => (ssrc, blocks),
-                _ => continue,
-            };
-            for block in blocks {
-                self.reception(now, slot, reporter.0, block);
-            }
-        }
-    }
-
-    fn reception(&mut self, at: Time, slot: Slot, reporter: u32, block: ReportBlock) {
-        let Some(flow) = self.table.flows.get(slot as usize) else {
-            return;
-        };
-        let ReportBlock {
-            ssrc,
-            fraction_lost,
-            lost,
-            ext_seq,
-            jitter,
-            lsr,
-            dlsr,
-        } = block;
-        let rtt_us = flow.state.sent_reports.round_trip_us(at, lsr, dlsr);
-        let (call, flow) = (flow.call, flow.plan.flow);
-        self.events.push(Event::Reception {
-            call,
-            flow,
-            at,
-            reporter,
-            ssrc,
-            fraction_lost,
-            lost,
-            ext_seq,
-            jitter,
-            rtt_us,
-        });
-    }
 }
 
-/// The middle NTP bits of each sender report in a compound packet.
-fn sender_reports(compound: &Compound<'_>) -> impl Iterator<Item = u32> {
-    compound.parts().filter_map(|part| match part.message() {
-        Some(Message::SenderReport(sr)) => Some(sr.info.ntp_middle()),
-        _ => None,
-    })
+impl Table {
+    /// How a packet gets to a flow's peer, now.
+    #[inline]
+    pub(crate) fn way(&self, to: Slot) -> Result<Way, DropReason> {
+        let flow = self.flows.get(to as usize).ok_or(DropReason::NoSink)?;
+        let carrier = flow.transport.and_then(|slot| self.flows.get(slot as usize));
+        let (local, dest) = carrier.unwrap_or(flow).peer()?;
+        let keying = flow.send;
+        Ok(Way {
+            to,
+            local,
+            dest,
+            keying,
+        })
+    }
+
+    /// How a packet of our own gets to a flow's peer, whether that was heard or not.
+    pub(crate) fn way_unheard(&self, to: Slot) -> Option<Way> {
+        let flow = self.flows.get(to as usize).filter(|flow| !flow.kept)?;
+        let carrier = flow.transport.and_then(|slot| self.flows.get(slot as usize));
+        let (local, dest) = carrier.unwrap_or(flow).peer_unheard().ok()?;
+        let keying = flow.send;
+        Some(Way {
+            to,
+            local,
+            dest,
+            keying,
+        })
+    }
 }

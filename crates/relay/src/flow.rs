@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use plan::{CallKey, DropReason, FlowStats, Learning, LocalSocket, Plan, RtcpPolicy, Sink, Time};
 use smallvec::SmallVec;
 
+use crate::keys::Keying;
 use crate::state::State;
 use crate::table::Slot;
 
@@ -19,16 +20,20 @@ pub(crate) struct SinkSlot {
     pub(crate) rtcp: RtcpPolicy,
     /// The process changes nothing.
     pub(crate) plain: bool,
+    /// Packets go on protected as they arrived.
+    pub(crate) keeps: bool,
 }
 
 impl SinkSlot {
     pub(crate) fn new(index: usize, to: Slot, sink: &Sink) -> Self {
-        let plain = sink.process == plan::Process::default();
+        let process = &sink.process;
+        let plain = process.ext_map.is_none() && process.payload_types.is_empty();
         Self {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             to,
             rtcp: sink.rtcp,
             plain,
+            keeps: process.keep_protection,
         }
     }
 }
@@ -55,6 +60,18 @@ pub(crate) struct Flow {
     pub(crate) rtcp_slot: Option<Slot>,
     /// Where this RTCP flow's RTP lives.
     pub(crate) rtp_slot: Option<Slot>,
+    /// The flow whose sockets, peer and keys this one shares, if it is another one.
+    pub(crate) transport: Option<Slot>,
+    /// How what comes from the peer is protected, and what goes to it.
+    pub(crate) recv: Keying,
+    pub(crate) send: Keying,
+    /// RTP that was unprotected is authentic. (RTCP always is.)
+    pub(crate) vouches: bool,
+    /// Some sink gets packets protected as they arrived.
+    pub(crate) keeps: bool,
+    /// Gets packets protected as they arrived elsewhere: nothing of our own may be sent under these keys, because the
+    /// party that sends them counts on its own.
+    pub(crate) kept: bool,
     pub(crate) news: News,
     /// The most that one packet can cause: datagrams, and how many of them are changed.
     pub(crate) fanout: Fanout,
@@ -77,6 +94,12 @@ impl Flow {
             rtcp_sinks: SinkSlots::new(),
             rtcp_slot: None,
             rtp_slot: None,
+            transport: None,
+            recv: Keying::Plain,
+            send: Keying::Plain,
+            vouches: false,
+            keeps: false,
+            kept: false,
             news: News::default(),
             fanout: Fanout::default(),
         }
@@ -89,6 +112,12 @@ impl Flow {
         }
         self.state.adopt(now, &self.plan, &plan);
         self.plan = plan;
+    }
+
+    /// A source that may send media: with ICE only one that has passed a check.
+    #[inline]
+    pub(crate) fn is_proven(&self, source: SocketAddr) -> bool {
+        self.plan.proven.is_empty() || self.plan.proven.contains(&source)
     }
 
     /// Where packets to the peer go, and which socket they leave by.
@@ -105,7 +134,12 @@ impl Flow {
     pub(crate) fn peer_unheard(&self) -> Result<(LocalSocket, SocketAddr), DropReason> {
         // Without a signalled address the peer is on hold or has not answered: nothing is sent, whoever was heard.
         let signalled = self.plan.peer.ok_or(DropReason::NoPeer)?;
-        let learned = self.state.sources.learned();
+        // With ICE the control side says where to: nothing is learned.
+        let learned = self
+            .state
+            .sources
+            .learned()
+            .filter(|_| self.plan.proven.is_empty());
         let uses_learned = self.plan.source.learning != Learning::Off && !self.plan.source.asymmetric;
         let dest = learned.filter(|_| uses_learned).map_or(signalled, |l| l.addr);
         if self.plan.peer_forbidden && dest == signalled || dest.port() == 0 {

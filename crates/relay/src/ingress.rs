@@ -2,15 +2,27 @@
 
 use std::net::SocketAddr;
 
-use plan::{Component, DropReason, Event, FlowStats, Framing, Learning, PuntKind, TapPoint, Time};
+use plan::{Component, DropReason, Event, FlowStats, Framing, Learning, Plan, PuntKind, TapPoint, Time};
 use rtp::{Header, Kind, rtcp};
 
 use crate::egress::Medium;
 use crate::flow::Flow;
 use crate::io::{Arrival, Outbox};
-use crate::source::{Admitted, Arrived, Claim};
+use crate::keys::Keying;
+use crate::source::{Admitted, Arrived, Claim, Sources};
 use crate::table::{Slot, SocketOwner};
 use crate::{Relay, limits};
+
+/// A datagram on its way: unprotected, if it had to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packet<'a> {
+    /// How it came.
+    pub(crate) arrival: &'a Arrival,
+    /// What it says.
+    pub(crate) bytes: &'a [u8],
+    /// That is a copy, and in the batch it still is as it came.
+    pub(crate) copied: bool,
+}
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,26 +42,30 @@ impl Relay {
         &mut self,
         now: Time,
         owner: SocketOwner,
-        arrival: &Arrival,
-        bytes: &[u8],
+        packet: &Packet<'_>,
         out: &mut Outbox,
     ) -> Verdict {
         let slot = owner.slot;
         let Some(flow) = self.table.flows.get(slot as usize) else {
             return Verdict::Dropped(slot, DropReason::NoFlow);
         };
-        let result = match (kind(flow, bytes), flow.plan.component) {
-            (Kind::Rtp, Component::Rtp | Component::Mux) => self.rtp(now, owner, arrival, bytes, out),
-            (Kind::Rtcp, Component::Rtp) => return self.stray_rtcp(now, owner, arrival, bytes, out),
-            (Kind::Rtcp, _) => self.rtcp(now, owner, arrival, bytes, out),
+        let kind = kind(flow, packet.bytes);
+        let media = matches!(kind, Kind::Rtp | Kind::Rtcp | Kind::Other);
+        if media && !flow.is_proven(packet.arrival.source) {
+            return Verdict::Dropped(slot, DropReason::Unproven);
+        }
+        let result = match (kind, flow.plan.component) {
+            (Kind::Rtp, Component::Rtp | Component::Mux) => self.rtp(now, owner, packet, out),
+            (Kind::Rtcp, Component::Rtp) => return self.stray_rtcp(now, owner, packet, out),
+            (Kind::Rtcp, _) => self.rtcp(now, owner, packet, out),
             (Kind::Stun, _) if flow.plan.punt_stun => {
-                return self.punt(now, owner, arrival, PuntKind::Stun, bytes);
+                return self.punt(now, owner, packet, PuntKind::Stun);
             }
             (Kind::Dtls, _) if flow.plan.punt_dtls => {
-                return self.punt(now, owner, arrival, PuntKind::Dtls, bytes);
+                return self.punt(now, owner, packet, PuntKind::Dtls);
             }
             (Kind::Stun | Kind::Dtls, _) => Err(DropReason::Unexpected),
-            (Kind::Other, _) if !is_rtp(flow.plan.framing) => self.opaque(now, owner, arrival, bytes, out),
+            (Kind::Other, _) if !is_rtp(flow.plan.framing) => self.opaque(now, owner, packet, out),
             (Kind::Rtp | Kind::Other, _) => Err(DropReason::Malformed),
         };
         result.map_or_else(|reason| Verdict::Dropped(slot, reason), |()| Verdict::Sent)
@@ -59,31 +75,32 @@ impl Relay {
         &mut self,
         now: Time,
         owner: SocketOwner,
-        arrival: &Arrival,
-        bytes: &[u8],
+        packet: &Packet<'_>,
         out: &mut Outbox,
     ) -> Result<(), DropReason> {
-        let header = Header::peek(bytes).ok_or(DropReason::Malformed)?;
+        let header = Header::peek(packet.bytes).ok_or(DropReason::Malformed)?;
         let flow = self
             .table
             .flows
             .get_mut(owner.slot as usize)
             .ok_or(DropReason::NoFlow)?;
-        if flow.state.guard.is_loop_rtp(now, bytes) {
+        // After authentication: forged copies of a packet to come must not make it look like a loop.
+        if flow.state.guard.is_loop_rtp(now, packet.bytes) {
             return Err(self.looped(owner.slot));
         }
-        let arrived = arrived(now, owner, arrival, flow, limits::SILENCE_US);
+        let arrived = arrived(now, owner, packet.arrival, flow, limits::SILENCE_US);
         let (streams, friends) = (&flow.state.streams, &flow.plan.friends);
+        let vouches = flow.vouches;
         let claim = || {
-            if friends.contains(&arrival.source) {
+            if friends.contains(&packet.arrival.source) {
                 Claim::Friend
-            } else if streams.continues(header) {
+            } else if vouches || streams.continues(header) {
                 Claim::Continues
             } else {
                 Claim::Newcomer
             }
         };
-        let admitted = flow.state.sources.admit(&arrived, &flow.plan.source, claim)?;
+        let admitted = admit(&mut flow.state.sources, &flow.plan, &arrived, claim)?;
         if let Admitted::Learned { fresh } = admitted {
             self.learned(owner.slot, fresh);
         }
@@ -92,71 +109,71 @@ impl Relay {
             .flows
             .get_mut(owner.slot as usize)
             .ok_or(DropReason::NoFlow)?;
-        flow.accepted(now, bytes.len());
+        flow.accepted(now, packet.arrival.wire_len());
         let (plan, trusted) = (&flow.plan, admitted != Admitted::Guest);
-        flow.state
-            .streams
-            .receive(now, header, bytes.len(), trusted, &plan.clock_rates, &plan.stats);
-        self.tap_ingress(now, owner, arrival.source, bytes);
+        flow.state.streams.receive(
+            now,
+            header,
+            packet.bytes.len(),
+            trusted,
+            &plan.clock_rates,
+            &plan.stats,
+        );
+        self.tap_ingress(now, owner, packet);
         self.may_receive(owner.slot)?;
-        self.forward(now, owner.slot, Medium::Rtp(header), &arrival.range(), bytes, out)
+        self.forward(now, owner.slot, Medium::Rtp(header), packet, out)
     }
 
     fn opaque(
         &mut self,
         now: Time,
         owner: SocketOwner,
-        arrival: &Arrival,
-        bytes: &[u8],
+        packet: &Packet<'_>,
         out: &mut Outbox,
     ) -> Result<(), DropReason> {
-        self.guard_other(now, owner.slot, arrival.source, bytes)?;
+        self.guard_other(now, owner.slot, packet)?;
         let flow = self
             .table
             .flows
             .get_mut(owner.slot as usize)
             .ok_or(DropReason::NoFlow)?;
-        let arrived = arrived(now, owner, arrival, flow, limits::SILENCE_US);
-        let admitted = flow
-            .state
-            .sources
-            .admit(&arrived, &flow.plan.source, || Claim::Newcomer)?;
-        flow.accepted(now, bytes.len());
+        let arrived = arrived(now, owner, packet.arrival, flow, limits::SILENCE_US);
+        let admitted = admit(&mut flow.state.sources, &flow.plan, &arrived, || Claim::Newcomer)?;
+        flow.accepted(now, packet.bytes.len());
         if let Admitted::Learned { fresh } = admitted {
             self.learned(owner.slot, fresh);
         }
-        self.tap_ingress(now, owner, arrival.source, bytes);
+        self.tap_ingress(now, owner, packet);
         self.may_receive(owner.slot)?;
-        self.forward(now, owner.slot, Medium::Opaque, &arrival.range(), bytes, out)
+        self.forward(now, owner.slot, Medium::Opaque, packet, out)
     }
 
     fn rtcp(
         &mut self,
         now: Time,
         owner: SocketOwner,
-        arrival: &Arrival,
-        bytes: &[u8],
+        packet: &Packet<'_>,
         out: &mut Outbox,
     ) -> Result<(), DropReason> {
-        self.guard_other(now, owner.slot, arrival.source, bytes)?;
-        let sender = rtcp::sender(bytes).ok_or(DropReason::Malformed)?.0;
-        let claim = self.rtcp_claim(owner.slot, sender, arrival.source);
+        self.guard_other(now, owner.slot, packet)?;
+        let sender = rtcp::sender(packet.bytes).ok_or(DropReason::Malformed)?.0;
+        let claim = self.rtcp_claim(owner.slot, sender, packet.arrival.source);
         let flow = self
             .table
             .flows
             .get_mut(owner.slot as usize)
             .ok_or(DropReason::NoFlow)?;
-        let arrived = arrived(now, owner, arrival, flow, limits::RTCP_SILENCE_US);
-        let admitted = flow.state.sources.admit(&arrived, &flow.plan.source, || claim)?;
+        let arrived = arrived(now, owner, packet.arrival, flow, limits::RTCP_SILENCE_US);
+        let admitted = admit(&mut flow.state.sources, &flow.plan, &arrived, || claim)?;
         if admitted != Admitted::Guest {
             flow.state.rtcp_sender = Some(sender);
         }
-        flow.accepted(now, bytes.len());
+        flow.accepted(now, packet.arrival.wire_len());
         if let Admitted::Learned { fresh } = admitted {
             self.learned(owner.slot, fresh);
         }
-        self.tap_ingress(now, owner, arrival.source, bytes);
-        self.rtcp_onward(now, owner.slot, arrival, bytes, out)
+        self.tap_ingress(now, owner, packet);
+        self.rtcp_onward(now, owner.slot, packet, out)
     }
 
     /// RTCP at a port that is for RTP only: carried as if it had come to the right port, but teaches nothing.
@@ -164,39 +181,39 @@ impl Relay {
         &mut self,
         now: Time,
         owner: SocketOwner,
-        arrival: &Arrival,
-        bytes: &[u8],
+        packet: &Packet<'_>,
         out: &mut Outbox,
     ) -> Verdict {
         let Some(flow) = self.table.flows.get(owner.slot as usize) else {
             return Verdict::Dropped(owner.slot, DropReason::NoFlow);
         };
         let slot = flow.rtcp_slot.unwrap_or(owner.slot);
-        let arrived = arrived(now, owner, arrival, flow, limits::RTCP_SILENCE_US);
-        let known = rtcp::sender(bytes).is_some_and(|ssrc| flow.state.streams.trusts(ssrc.0));
-        let claim = match known {
-            _ if flow.plan.friends.contains(&arrival.source) => Claim::Friend,
+        let arrived = arrived(now, owner, packet.arrival, flow, limits::RTCP_SILENCE_US);
+        let known = rtcp::sender(packet.bytes).is_some_and(|ssrc| flow.state.streams.trusts(ssrc.0));
+        let claim = match known || flow.recv != Keying::Plain {
+            _ if flow.plan.friends.contains(&packet.arrival.source) => Claim::Friend,
             true => Claim::Continues,
             false => Claim::Stranger,
         };
-        let result = flow
-            .state
-            .sources
-            .tolerate(&arrived, &flow.plan.source, claim)
-            .and_then(|_| {
-                self.guard_other(now, slot, arrival.source, bytes)?;
-                if let Some(here) = self.table.flows.get(owner.slot as usize) {
-                    FlowStats::add(&here.plan.stats.stray_rtcp, 1);
-                }
-                let flow = self
-                    .table
-                    .flows
-                    .get_mut(slot as usize)
-                    .ok_or(DropReason::NoFlow)?;
-                flow.accepted(now, bytes.len());
-                self.tap_ingress(now, owner, arrival.source, bytes);
-                self.rtcp_onward(now, slot, arrival, bytes, out)
-            });
+        let tolerated = if flow.plan.proven.is_empty() {
+            flow.state.sources.tolerate(&arrived, &flow.plan.source, claim)
+        } else {
+            Ok(Admitted::Known)
+        };
+        let result = tolerated.and_then(|_| {
+            self.guard_other(now, slot, packet)?;
+            if let Some(here) = self.table.flows.get(owner.slot as usize) {
+                FlowStats::add(&here.plan.stats.stray_rtcp, 1);
+            }
+            let flow = self
+                .table
+                .flows
+                .get_mut(slot as usize)
+                .ok_or(DropReason::NoFlow)?;
+            flow.accepted(now, packet.arrival.wire_len());
+            self.tap_ingress(now, owner, packet);
+            self.rtcp_onward(now, slot, packet, out)
+        });
         result.map_or_else(|reason| Verdict::Dropped(slot, reason), |()| Verdict::Sent)
     }
 
@@ -206,10 +223,9 @@ impl Relay {
         let Some(flow) = self.table.flows.get(slot as usize) else {
             return Claim::Stranger;
         };
-        if flow.plan.friends.contains(&from) {
-            return Claim::Friend;
-        }
-        if flow.state.rtcp_sender == Some(sender) || flow.state.streams.trusts(sender) {
+        // SRTCP is always authenticated.
+        let authentic = flow.recv != Keying::Plain;
+        if authentic || flow.state.rtcp_sender == Some(sender) || flow.state.streams.trusts(sender) {
             return Claim::Continues;
         }
         if flow.plan.component == Component::Mux {
@@ -240,14 +256,8 @@ impl Relay {
 
     /// Loops of packets without sequence numbers are only looked for among what comes from our own addresses: parties
     /// may well say the same thing three times.
-    fn guard_other(
-        &mut self,
-        now: Time,
-        slot: Slot,
-        from: SocketAddr,
-        bytes: &[u8],
-    ) -> Result<(), DropReason> {
-        if !self.table.is_own(from.ip()) {
+    fn guard_other(&mut self, now: Time, slot: Slot, packet: &Packet<'_>) -> Result<(), DropReason> {
+        if !self.table.is_own(packet.arrival.source.ip()) {
             return Ok(());
         }
         let flow = self
@@ -255,7 +265,7 @@ impl Relay {
             .flows
             .get_mut(slot as usize)
             .ok_or(DropReason::NoFlow)?;
-        if flow.state.guard.is_loop_other(now, bytes) {
+        if flow.state.guard.is_loop_other(now, packet.bytes) {
             Err(self.looped(slot))
         } else {
             Ok(())
@@ -292,26 +302,20 @@ impl Relay {
         }
     }
 
-    fn tap_ingress(&mut self, now: Time, owner: SocketOwner, from: SocketAddr, bytes: &[u8]) {
+    fn tap_ingress(&mut self, now: Time, owner: SocketOwner, packet: &Packet<'_>) {
         let Some(flow) = self.table.flows.get(owner.slot as usize) else {
             return;
         };
         let local = flow.plan.sockets.get(usize::from(owner.local));
         if let (Some(local), false) = (local, flow.plan.taps.is_empty()) {
+            let ends = (packet.arrival.source, local.addr);
             self.taps
-                .copy(now, &flow.plan.taps, TapPoint::Ingress, (from, local.addr), bytes);
+                .copy(now, &flow.plan.taps, TapPoint::Ingress, ends, packet.bytes);
         }
     }
 
     #[cold]
-    fn punt(
-        &mut self,
-        at: Time,
-        owner: SocketOwner,
-        arrival: &Arrival,
-        kind: PuntKind,
-        bytes: &[u8],
-    ) -> Verdict {
+    fn punt(&mut self, at: Time, owner: SocketOwner, packet: &Packet<'_>, kind: PuntKind) -> Verdict {
         let slot = owner.slot;
         let Some(flow) = self.table.flows.get(slot as usize) else {
             return Verdict::Dropped(slot, DropReason::NoFlow);
@@ -328,11 +332,11 @@ impl Relay {
         let queued = self.events.punt(|| Event::Punted {
             call,
             flow,
-            local: arrival.socket,
+            local: packet.arrival.socket,
             kind,
-            from: arrival.source,
+            from: packet.arrival.source,
             at,
-            bytes: bytes.into(),
+            bytes: packet.bytes.into(),
         });
         if queued {
             Verdict::Punted
@@ -352,6 +356,22 @@ fn kind(flow: &Flow, bytes: &[u8]) -> Kind {
             Kind::Stun
         }
         Framing::Udptl | Framing::Opaque => Kind::Other,
+    }
+}
+
+/// Decides on the source of a packet and learns from it. Where sources prove themselves by connectivity checks, that
+/// was asked before, and there is nothing to learn.
+#[inline]
+fn admit(
+    sources: &mut Sources,
+    plan: &Plan,
+    arrived: &Arrived,
+    claim: impl FnOnce() -> Claim,
+) -> Result<Admitted, DropReason> {
+    if plan.proven.is_empty() {
+        sources.admit(arrived, &plan.source, claim)
+    } else {
+        Ok(Admitted::Known)
     }
 }
 

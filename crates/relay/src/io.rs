@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use plan::SocketId;
+use plan::{DropReason, SocketId};
 
 use crate::limits;
 
@@ -15,13 +15,46 @@ use crate::limits;
 pub(crate) struct Arrival {
     pub(crate) socket: SocketId,
     pub(crate) source: SocketAddr,
+    pub(crate) opened: Opened,
     start: usize,
     len: usize,
+    /// As it arrived.
+    wire_len: usize,
+}
+
+/// What came of unprotecting a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// Nobody has tried.
+    Not,
+    /// It needs no key, or none helps it.
+    AsIs,
+    /// It was authentic, and is now unprotected in its place.
+    Here,
+    /// To be done with a copy.
+    Later,
+    /// It is not what it should be.
+    Refused(DropReason),
 }
 
 impl Arrival {
     pub(crate) const fn range(&self) -> Range<usize> {
         self.start..self.start + self.len
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Length of the datagram as it arrived.
+    pub(crate) const fn wire_len(&self) -> usize {
+        self.wire_len
+    }
+
+    /// It was unprotected in its place, to `len` bytes.
+    pub(crate) const fn shrink(&mut self, len: usize) {
+        self.opened = Opened::Here;
+        self.len = len;
     }
 }
 
@@ -36,6 +69,8 @@ pub struct Batch {
     arrivals: Vec<Arrival>,
     capacity: usize,
     done: usize,
+    /// How many were looked at to be unprotected.
+    opened: usize,
 }
 
 impl Batch {
@@ -48,6 +83,7 @@ impl Batch {
             arrivals: Vec::with_capacity(capacity),
             capacity,
             done: 0,
+            opened: 0,
         }
     }
 
@@ -69,11 +105,14 @@ impl Batch {
             return;
         }
         let start = self.arrivals.len() * self.buffer_len;
+        let len = len.min(self.buffer_len);
         self.arrivals.push(Arrival {
             socket,
             source,
+            opened: Opened::Not,
             start,
-            len: len.min(self.buffer_len),
+            len,
+            wire_len: len,
         });
     }
 
@@ -90,6 +129,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.arrivals.clear();
         self.done = 0;
+        self.opened = 0;
     }
 
     /// Passes over the next datagram that was not yet handled: handling it failed.
@@ -104,7 +144,7 @@ impl Batch {
 
     /// Bytes of all datagrams in it.
     pub fn payload_bytes(&self) -> usize {
-        self.arrivals.iter().map(|a| a.len).sum()
+        self.arrivals.iter().map(|a| a.wire_len).sum()
     }
 
     /// No datagram is in it.
@@ -129,6 +169,22 @@ impl Batch {
 
     pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
         self.memory.get(range).unwrap_or_default()
+    }
+
+    /// The head was looked at.
+    #[inline]
+    pub(crate) const fn is_opened(&self) -> bool {
+        self.done < self.opened
+    }
+
+    /// The next datagrams that were not looked at, at most `most`, with their buffers. Whoever takes them has looked at
+    /// them, whatever comes of it.
+    pub(crate) fn unopened(&mut self, most: usize) -> impl Iterator<Item = (&mut Arrival, &mut [u8])> {
+        let from = self.done.max(self.opened);
+        self.opened = self.arrivals.len().min(from + most);
+        let arrivals = self.arrivals.get_mut(from..self.opened).unwrap_or_default();
+        let buffers = self.memory.chunks_exact_mut(self.buffer_len).skip(from);
+        arrivals.iter_mut().zip(buffers)
     }
 }
 

@@ -18,7 +18,11 @@ mod flow;
 mod guard;
 mod ingress;
 mod io;
+mod keys;
 pub mod limits;
+mod link;
+mod open;
+mod rtcp;
 mod source;
 mod state;
 mod streams;
@@ -32,7 +36,8 @@ use plan::{Command, DropReason, Event, FlowStats, SocketId, Time};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
-use crate::ingress::Verdict;
+use crate::ingress::{Packet, Verdict};
+use crate::io::{Arrival, Opened};
 
 pub use io::{Batch, Outbox, Transmit};
 pub use tap::Tapped;
@@ -73,6 +78,8 @@ pub struct Relay {
     taps: tap::Taps,
     timers: timers::Timers,
     rng: SmallRng,
+    /// Where a packet is unprotected that goes on as it came.
+    copy: Vec<u8>,
     totals: Totals,
 }
 
@@ -85,6 +92,7 @@ impl Relay {
             taps: tap::Taps::default(),
             timers: timers::Timers::default(),
             rng: SmallRng::seed_from_u64(config.seed),
+            copy: Vec::with_capacity(srtp::limits::PACKET_LEN_MAX),
             totals: Totals::default(),
         }
     }
@@ -109,11 +117,15 @@ impl Relay {
     /// Handles the packets of a batch until it is done (true) or the outbox is full (false: send, clear the outbox,
     /// call again).
     pub fn receive(&mut self, now: Time, batch: &mut Batch, out: &mut Outbox) -> bool {
-        while let Some(arrival) = batch.head() {
+        while let Some(mut arrival) = batch.head() {
+            if !batch.is_opened() {
+                self.open(batch);
+                arrival = batch.head().unwrap_or(arrival);
+            }
             let bytes = batch.bytes(arrival.range());
             let verdict = match self.table.owner(arrival.socket) {
                 Some(owner) if self.fits(owner, bytes.len(), out) => {
-                    self.ingress(now, owner, &arrival, bytes, out)
+                    self.handle(now, owner, &arrival, bytes, out)
                 }
                 Some(_) => return false,
                 None => Verdict::Dropped(table::Slot::MAX, DropReason::NoFlow),
@@ -169,6 +181,52 @@ impl Relay {
         }
     }
 
+    /// Handles one datagram, by what came of unprotecting it.
+    #[inline]
+    fn handle(
+        &mut self,
+        now: Time,
+        owner: table::SocketOwner,
+        arrival: &Arrival,
+        bytes: &[u8],
+        out: &mut Outbox,
+    ) -> Verdict {
+        let copied = match arrival.opened {
+            Opened::AsIs | Opened::Here => false,
+            Opened::Later => true,
+            Opened::Refused(reason) => return Verdict::Dropped(owner.slot, reason),
+            // Unprotecting it, or another one beside it, has failed altogether.
+            Opened::Not => return Verdict::Dropped(owner.slot, DropReason::SrtpAuth),
+        };
+        if !copied {
+            let packet = Packet {
+                arrival,
+                bytes,
+                copied,
+            };
+            return self.ingress(now, owner, &packet, out);
+        }
+        let mut copy = std::mem::take(&mut self.copy);
+        let verdict = match self.open_copy(arrival, bytes, &mut copy) {
+            Err(reason) => Verdict::Dropped(owner.slot, reason),
+            Ok(len) => {
+                let bytes = copy.get(..len).unwrap_or_default();
+                self.ingress(
+                    now,
+                    owner,
+                    &Packet {
+                        arrival,
+                        bytes,
+                        copied,
+                    },
+                    out,
+                )
+            }
+        };
+        self.copy = copy;
+        verdict
+    }
+
     /// The outbox has room for all that a packet can cause; or is empty, and then there will never be more.
     #[inline]
     fn fits(&self, owner: table::SocketOwner, len: usize, out: &Outbox) -> bool {
@@ -178,7 +236,8 @@ impl Relay {
             .get(owner.slot as usize)
             .map(|f| f.fanout)
             .unwrap_or_default();
-        out.is_empty() || out.has_room(fanout.datagrams, fanout.changed, rtp::ext::rewritten_len_max(len))
+        let len_max = rtp::ext::rewritten_len_max(len) + limits::PROTECTION_BYTES_MAX;
+        out.is_empty() || out.has_room(fanout.datagrams, fanout.changed, len_max)
     }
 
     #[inline]

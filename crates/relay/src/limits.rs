@@ -57,3 +57,12 @@ pub const REPORT_JITTER_US: u64 = 1_000_000;
 
 /// Own addresses that the loop guard knows for packets without sequence numbers.
 pub const OWN_ADDRESSES_MAX: usize = 256;
+
+/// Datagrams of a batch that are unprotected side by side.
+pub const OPEN_JOBS: usize = 32;
+
+/// Most that protection adds to a packet, in bytes: tag, SRTCP index and key identifier.
+pub const PROTECTION_BYTES_MAX: usize = 16 + 4 + srtp::limits::MKI_LEN_MAX;
+
+/// Keys of each flow and direction, beside those in use, whose counts are kept for the case that they come back.
+pub const RETIRED_KEYS: usize = 4;

@@ -3,12 +3,13 @@
 use plan::{Plan, Time};
 
 use crate::guard::Guard;
+use crate::keys::Keys;
 use crate::limits;
 use crate::source::Sources;
 use crate::streams::Streams;
 
 /// The part of a flow that packets change.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) sources: Sources,
     pub(crate) streams: Streams,
@@ -17,12 +18,16 @@ pub(crate) struct State {
     pub(crate) rtcp_sender: Option<u32>,
     pub(crate) sent_reports: SentReports,
     pub(crate) egress: Egress,
+    /// The SRTP contexts that are kept here, if there ever were any.
+    pub(crate) keys: Option<Box<Keys>>,
     /// Something was accepted from the peer, ever.
     pub(crate) heard: bool,
     /// When to send the next generated report.
     pub(crate) next_report: Option<Time>,
     /// When to send the next packet that opens a NAT.
     pub(crate) next_pierce: Option<Time>,
+    /// How many of them were sent.
+    pub(crate) pierced: u16,
 }
 
 impl State {
@@ -34,9 +39,11 @@ impl State {
             rtcp_sender: None,
             sent_reports: SentReports::default(),
             egress: Egress::default(),
+            keys: None,
             heard: false,
             next_report: None,
             next_pierce: None,
+            pierced: 0,
         }
     }
 

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use plan::{CallKey, FlowId, Plan, PlanSet, RtcpPolicy, SocketId, Time};
+use plan::{CallKey, FlowId, Plan, PlanSet, SocketId, Time};
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::flow::{Fanout, Flow, SinkSlot, SinkSlots};
+use crate::flow::Flow;
 use crate::limits;
 
 /// A flow's place in the slab; stays while the flow lives.
@@ -111,54 +111,16 @@ impl Table {
         Slot::try_from(self.flows.insert(Box::new(Flow::new(now, call, plan)))).unwrap_or(Slot::MAX)
     }
 
-    /// Resolves what the plans of one call say of each other, and claims their sockets.
-    fn link(&mut self, flows: &[(FlowId, Slot)]) {
-        let find = |id: FlowId| flows.iter().find(|(flow, _)| *flow == id).map(|(_, slot)| *slot);
-        for &(_, slot) in flows {
-            let Some(flow) = self.flows.get_mut(slot as usize) else {
-                continue;
-            };
-            let resolve = |sinks: &[plan::Sink]| -> SinkSlots {
-                let known = sinks
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(i, s)| Some(SinkSlot::new(i, find(s.to)?, s)));
-                known.take(limits::SINKS_PER_FLOW_MAX).collect()
-            };
-            flow.sinks = resolve(&flow.plan.sinks);
-            flow.rtcp_sinks = resolve(&flow.plan.rtcp_sinks);
-            let named = flow.plan.sinks.len() + flow.plan.rtcp_sinks.len();
-            let refused = named - flow.sinks.len() - flow.rtcp_sinks.len();
-            flow.rtcp_slot = flow.plan.rtcp_flow.and_then(find);
-            flow.rtp_slot = None;
-            flow.fanout = fanout(flow);
-            let sockets = flow.plan.sockets.clone();
-            self.refused += refused as u64;
-            for (local, socket) in sockets.into_iter().enumerate() {
-                let owner = u8::try_from(local).ok().map(|local| SocketOwner { slot, local });
-                self.set_owner(socket.id, owner);
-                if !self.is_own(socket.addr.ip()) && self.own.len() < limits::OWN_ADDRESSES_MAX {
-                    self.own.push(socket.addr.ip());
-                }
-            }
-        }
-        for &(_, slot) in flows {
-            let sibling = self.flows.get(slot as usize).and_then(|flow| flow.rtcp_slot);
-            let Some(rtcp) = sibling.and_then(|s| self.flows.get_mut(s as usize)) else {
-                continue;
-            };
-            rtcp.rtp_slot = Some(slot);
-            let stray = rtcp.fanout;
-            if let Some(flow) = self.flows.get_mut(slot as usize) {
-                flow.fanout.datagrams = flow.fanout.datagrams.max(stray.datagrams);
-                flow.fanout.changed = flow.fanout.changed.max(stray.changed);
-            }
-        }
-    }
-
     /// An address of one of our own sockets.
     pub(crate) fn is_own(&self, ip: IpAddr) -> bool {
         self.own.contains(&ip)
+    }
+
+    /// Remembers an address of ours.
+    pub(crate) fn add_own(&mut self, ip: IpAddr) {
+        if !self.is_own(ip) && self.own.len() < limits::OWN_ADDRESSES_MAX {
+            self.own.push(ip);
+        }
     }
 
     fn sockets_of(&self, flows: &[(FlowId, Slot)]) -> Sockets {
@@ -170,7 +132,7 @@ impl Table {
             .collect()
     }
 
-    fn set_owner(&mut self, socket: SocketId, owner: Option<SocketOwner>) {
+    pub(crate) fn set_owner(&mut self, socket: SocketId, owner: Option<SocketOwner>) {
         let index = socket.0 as usize;
         if index >= limits::SOCKET_IDS_MAX {
             self.refused += u64::from(owner.is_some());
@@ -182,19 +144,5 @@ impl Table {
         if let Some(entry) = self.sockets.get_mut(index) {
             *entry = owner;
         }
-    }
-}
-
-/// The most that a packet arriving at a flow can cause.
-fn fanout(flow: &Flow) -> Fanout {
-    let changed = flow.sinks.iter().filter(|s| !s.plain).count();
-    let stripped = flow
-        .rtcp_sinks
-        .iter()
-        .filter(|s| s.rtcp == RtcpPolicy::StripFeedback)
-        .count();
-    Fanout {
-        datagrams: flow.sinks.len().max(flow.rtcp_sinks.len()),
-        changed: changed.max(stripped),
     }
 }

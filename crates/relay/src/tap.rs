@@ -83,6 +83,18 @@ impl Taps {
         }
     }
 
+    /// Where the copies end, to go back to.
+    pub(crate) const fn mark(&self) -> (usize, usize) {
+        (self.frames.len(), self.used)
+    }
+
+    /// Forgets the copies made since.
+    #[cold]
+    pub(crate) fn rewind(&mut self, (frames, used): (usize, usize)) {
+        self.frames.truncate(frames);
+        self.used = used;
+    }
+
     pub(crate) fn drain(&mut self, mut f: impl FnMut(Tapped<'_>)) {
         for Frame {
             tap,

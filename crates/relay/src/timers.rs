@@ -9,9 +9,11 @@ use plan::{Component, SSRC_SLOTS, TapPoint, Time};
 use rand::Rng;
 use rtp::rtcp::{Builder, ReportBlock, SenderInfo};
 use rtp::{PayloadType, RtpTime, SeqNo, Ssrc};
+use srtp::Kind;
 
 use crate::flow::Flow;
 use crate::io::{Outbox, Target};
+use crate::keys::Keying;
 use crate::table::Slot;
 use crate::{Relay, limits};
 
@@ -98,15 +100,22 @@ impl Relay {
         let next = now + Duration::from_micros(limits::PIERCE_INTERVAL_US);
         flow.state.next_pierce = Some(next);
         self.timers.set(next, slot, Due::Pierce);
+        // Under SRTP each sequence number is used once.
+        let nth = flow.state.pierced;
+        flow.state.pierced = nth.wrapping_add(u16::from(flow.send != Keying::Plain));
+        let kind = match flow.plan.component {
+            Component::Rtp | Component::Mux => Kind::Rtp,
+            Component::Rtcp => Kind::Rtcp,
+        };
         let len = match flow.plan.component {
-            Component::Rtp | Component::Mux => dummy_rtp(out.scratch()),
+            Component::Rtp | Component::Mux => dummy_rtp(out.scratch(), SeqNo(nth)),
             Component::Rtcp => {
                 let mut empty = Builder::new(out.scratch());
                 empty.receiver_report(Ssrc(0), &[]);
                 empty.finish()
             }
         };
-        self.send_made(now, slot, len, out);
+        self.send_made(now, slot, kind, len, out);
     }
 
     fn report_due(&mut self, now: Time, at: Time, slot: Slot, out: &mut Outbox) {
@@ -136,27 +145,30 @@ impl Relay {
         if let Some(ntp_middle) = sent {
             carrier_flow.state.sent_reports.note(now, ntp_middle);
         }
-        self.send_made(now, carrier, Some(len), out);
+        self.send_made(now, carrier, Kind::Rtcp, Some(len), out);
     }
 
     /// Sends what was written to the scratch memory to a flow's peer, if that may be sent to.
-    fn send_made(&mut self, now: Time, slot: Slot, len: Option<usize>, out: &mut Outbox) {
-        let (Some(len), Some(flow)) = (len, self.table.flows.get(slot as usize)) else {
+    fn send_made(&mut self, now: Time, slot: Slot, kind: Kind, len: Option<usize>, out: &mut Outbox) {
+        // An opener is sent while `nat_wait` holds everything else back.
+        let (Some(len), Some(way)) = (len, self.table.way_unheard(slot)) else {
             return;
         };
-        // An opener is sent while `nat_wait` holds everything else back.
-        let Ok((local, dest)) = flow.peer_unheard() else {
-            return;
+        let taps = self.taps.mark();
+        if let (Some(flow), Some(bytes)) = (self.table.flows.get(slot as usize), out.scratch().get(..len)) {
+            let ends = (way.local.addr, way.dest);
+            self.taps
+                .copy(now, &flow.plan.taps, TapPoint::Egress, ends, bytes);
+        }
+        let protected = self.protect(way.keying, kind, out.scratch(), len);
+        let (Ok(len), Some(flow)) = (protected, self.table.flows.get(slot as usize)) else {
+            return self.taps.rewind(taps);
         };
         flow.sent(now, len);
-        if let Some(bytes) = out.scratch().get(..len) {
-            self.taps
-                .copy(now, &flow.plan.taps, TapPoint::Egress, (local.addr, dest), bytes);
-        }
         out.send_scratch(
             Target {
-                socket: local.id,
-                dest,
+                socket: way.local.id,
+                dest: way.dest,
                 tos: flow.plan.tos,
                 flow: slot,
             },
@@ -169,11 +181,11 @@ fn jitter(rng: &mut impl Rng) -> Duration {
     Duration::from_micros(rng.random_range(0..limits::REPORT_JITTER_US))
 }
 
-fn dummy_rtp(buf: &mut [u8]) -> Option<usize> {
+fn dummy_rtp(buf: &mut [u8], seq: SeqNo) -> Option<usize> {
     let header = rtp::Header {
         marker: false,
         pt: PayloadType::new(PIERCE_PT)?,
-        seq: SeqNo(0),
+        seq,
         ts: RtpTime(0),
         ssrc: Ssrc(0),
     };

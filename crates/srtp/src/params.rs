@@ -164,7 +164,7 @@ impl Params {
     }
 
     /// Whether a key of `self` is also one of `other`: then packets have been counted under it, and the count goes on.
-    pub(crate) fn shares_key_with(&self, other: &Self) -> bool {
+    pub fn shares_key_with(&self, other: &Self) -> bool {
         let same = |a: &MasterKey, b: &MasterKey| {
             // Neither its name nor the length of its tags makes another key of it.
             a.material == b.material && a.suite.spec().cipher == b.suite.spec().cipher

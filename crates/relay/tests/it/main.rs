@@ -5,4 +5,5 @@ mod forwarding;
 mod invariants;
 mod learning;
 mod rtcp;
+mod srtp;
 mod world;

@@ -1,0 +1,208 @@
+//! The SRTP contexts of a flow, and what of them survives a new plan.
+//!
+//! Invariant: no index is used twice under one key for as long as the flow lives (RFC 3711 §9.1), and no packet is
+//! taken twice. So contexts go on counting over every plan that names their key, and one whose key has gone is kept
+//! aside for the case that signalling returns to it. The RTP and the RTCP flow of a media have the same keys, except
+//! where each made its own handshake: their contexts are kept at the RTP flow alone, so that RTCP may change between
+//! the ports (rtcp-mux) and counts on.
+
+use plan::{DropReason, Security};
+use slab::Slab;
+use srtp::{Contexts, Params, Receiver, Reject, Sender};
+
+use crate::flow::Flow;
+use crate::limits;
+use crate::table::Slot;
+
+/// How one direction of a flow is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keying {
+    /// It is not.
+    #[default]
+    Plain,
+    /// There are no keys yet.
+    Pending,
+    /// By the context that is kept at this flow.
+    At(Slot),
+}
+
+/// The contexts that are kept at a flow.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    pub(crate) recv: Ring<Receiver>,
+    pub(crate) send: Ring<Sender>,
+}
+
+/// The flows as keepers of what unprotects.
+pub(crate) struct Receivers<'a>(pub(crate) &'a mut Slab<Box<Flow>>);
+
+impl Contexts<Receiver> for Receivers<'_> {
+    fn context(&mut self, number: usize) -> Option<&mut Receiver> {
+        self.0.get_mut(number)?.state.keys.as_mut()?.recv.current()
+    }
+}
+
+/// The flows as keepers of what protects.
+pub(crate) struct Senders<'a>(pub(crate) &'a mut Slab<Box<Flow>>);
+
+impl Contexts<Sender> for Senders<'_> {
+    fn context(&mut self, number: usize) -> Option<&mut Sender> {
+        self.0.get_mut(number)?.state.keys.as_mut()?.send.current()
+    }
+}
+
+/// A context of either direction.
+pub(crate) trait Context {
+    fn begin(params: Params) -> Self;
+    fn renew(&mut self, params: Params);
+    fn params(&self) -> &Params;
+}
+
+impl Context for Receiver {
+    fn begin(params: Params) -> Self {
+        Self::new(params)
+    }
+    fn renew(&mut self, params: Params) {
+        self.renew(params);
+    }
+    fn params(&self) -> &Params {
+        self.params()
+    }
+}
+
+impl Context for Sender {
+    fn begin(params: Params) -> Self {
+        Self::new(params)
+    }
+    fn renew(&mut self, params: Params) {
+        self.renew(params);
+    }
+    fn params(&self) -> &Params {
+        self.params()
+    }
+}
+
+/// The context in use and those of keys that were in use before, the latest last.
+#[derive(Debug)]
+pub(crate) struct Ring<C> {
+    current: Option<C>,
+    retired: Vec<C>,
+}
+
+impl<C> Default for Ring<C> {
+    fn default() -> Self {
+        Self {
+            current: None,
+            retired: Vec::new(),
+        }
+    }
+}
+
+impl<C: Context> Ring<C> {
+    pub(crate) const fn current(&mut self) -> Option<&mut C> {
+        self.current.as_mut()
+    }
+
+    /// Takes what a new plan says; `None` if it names no keys.
+    pub(crate) fn adopt(&mut self, params: Option<&Params>) {
+        if self.current.as_ref().map(C::params) == params {
+            return;
+        }
+        let goes_on = |context: &C| params.is_some_and(|p| p.shares_key_with(context.params()));
+        if !self.current.as_ref().is_some_and(goes_on) {
+            if self.retired.len() == limits::RETIRED_KEYS {
+                self.retired.remove(0);
+            }
+            self.retired.extend(self.current.take());
+            let known = self.retired.iter().position(goes_on);
+            self.current = known.map(|at| self.retired.remove(at));
+        }
+        match (&mut self.current, params) {
+            (Some(context), Some(params)) if context.params() != params => context.renew(params.clone()),
+            (None, Some(params)) => self.current = Some(C::begin(params.clone())),
+            _ => {}
+        }
+    }
+}
+
+/// The parameters that a plan names.
+pub(crate) fn params(security: &Security) -> Option<&Params> {
+    match security {
+        Security::Srtp(params) => Some(params),
+        Security::Plain | Security::Pending => None,
+    }
+}
+
+/// What it means that a packet from a peer is refused.
+pub(crate) const fn refused(why: Reject) -> DropReason {
+    match why {
+        Reject::Malformed | Reject::TooLong | Reject::NoRoom => DropReason::Malformed,
+        Reject::UnknownKey | Reject::Unauthentic | Reject::KeyExhausted => DropReason::SrtpAuth,
+        Reject::Replayed | Reject::TooOld => DropReason::SrtpReplay,
+        Reject::NoContext => DropReason::NoKeys,
+    }
+}
+
+/// What it means that a packet to a peer is refused.
+pub(crate) const fn unsendable(why: Reject) -> DropReason {
+    match why {
+        Reject::Replayed | Reject::TooOld => DropReason::Repeated,
+        Reject::UnknownKey | Reject::Unauthentic | Reject::KeyExhausted | Reject::NoContext => {
+            DropReason::NoKeys
+        }
+        Reject::Malformed | Reject::TooLong | Reject::NoRoom => DropReason::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use srtp::{MasterKey, Protection, Suite};
+
+    use super::*;
+
+    fn params(fill: u8) -> Params {
+        let key = MasterKey::joined(Suite::AesCm128HmacSha1_80, &[fill; 30]).expect("30 bytes");
+        Params::new(vec![key], Protection::default()).expect("one key")
+    }
+
+    fn send(ring: &mut Ring<Sender>, seq: u8) -> bool {
+        let mut buf = [0; 64];
+        buf[..12].copy_from_slice(&[0x80, 0, 0, seq, 0, 0, 0, 0, 0, 0, 0, 9]);
+        let sender = ring.current().expect("a key is there");
+        sender.protect_rtp(&mut buf, 20).is_ok()
+    }
+
+    #[test]
+    fn a_key_that_comes_back_counts_on() {
+        let mut ring = Ring::default();
+        for (key, seq, fresh) in [
+            (1, 7, true),
+            (1, 7, false),
+            (2, 7, true),
+            (3, 7, true),
+            (1, 7, false),
+            (1, 8, true),
+            (2, 7, false),
+            (2, 8, true),
+        ] {
+            ring.adopt(Some(&params(key)));
+            assert_eq!(send(&mut ring, seq), fresh, "key {key}, packet {seq}");
+            // Meanwhile there is none: on hold, or without protection.
+            ring.adopt(None);
+            assert!(ring.current().is_none());
+        }
+    }
+
+    #[test]
+    fn so_many_keys_are_remembered_and_no_more() {
+        let mut ring = Ring::<Sender>::default();
+        let many = u8::try_from(limits::RETIRED_KEYS + 5).expect("few");
+        for key in 1..=many {
+            ring.adopt(Some(&params(key)));
+            assert!(send(&mut ring, 7));
+        }
+        assert_eq!(ring.retired.len(), limits::RETIRED_KEYS);
+        ring.adopt(Some(&params(many - 1)));
+        assert!(!send(&mut ring, 7));
+    }
+}

@@ -1,0 +1,156 @@
+//! What the plans of one call say of each other, resolved once when they are applied: sinks, siblings, transports, keys.
+
+use plan::{FlowId, Framing, Plan, RtcpPolicy, Security, Sink};
+
+use crate::flow::{Fanout, Flow, SinkSlot, SinkSlots};
+use crate::keys::{self, Keying, Ring};
+use crate::limits;
+use crate::table::{Slot, SocketOwner, Table};
+
+impl Table {
+    /// Resolves the flows of one call, claims their sockets and gives them their keys.
+    pub(crate) fn link(&mut self, flows: &[(FlowId, Slot)]) {
+        for &(_, slot) in flows {
+            self.resolve(flows, slot);
+        }
+        for &(_, slot) in flows {
+            let rtcp = self.flow(slot).and_then(|flow| flow.rtcp_slot);
+            if let Some(rtcp) = rtcp.and_then(|s| self.flows.get_mut(s as usize)) {
+                rtcp.rtp_slot = Some(slot);
+            }
+        }
+        for &(_, slot) in flows {
+            self.give_keys(slot);
+        }
+        for &(_, slot) in flows {
+            self.note_kept(slot);
+        }
+        for &(_, slot) in flows {
+            let fanout = self.fanout(slot);
+            if let Some(flow) = self.flows.get_mut(slot as usize) {
+                flow.fanout = fanout;
+            }
+        }
+    }
+
+    fn flow(&self, slot: Slot) -> Option<&Flow> {
+        self.flows.get(slot as usize).map(Box::as_ref)
+    }
+
+    fn resolve(&mut self, flows: &[(FlowId, Slot)], slot: Slot) {
+        let find = |id: FlowId| flows.iter().find(|(flow, _)| *flow == id).map(|(_, slot)| *slot);
+        let Some(flow) = self.flows.get_mut(slot as usize) else {
+            return;
+        };
+        let resolve = |sinks: &[Sink]| -> SinkSlots {
+            let listed = sinks.iter().enumerate();
+            let known = listed.filter_map(|(i, s)| Some(SinkSlot::new(i, find(s.to)?, s)));
+            known.take(limits::SINKS_PER_FLOW_MAX).collect()
+        };
+        flow.sinks = resolve(&flow.plan.sinks);
+        flow.rtcp_sinks = resolve(&flow.plan.rtcp_sinks);
+        let named = flow.plan.sinks.len() + flow.plan.rtcp_sinks.len();
+        let refused = named - flow.sinks.len() - flow.rtcp_sinks.len();
+        flow.rtcp_slot = flow.plan.rtcp_flow.and_then(find);
+        flow.transport = flow.plan.transport.and_then(find).filter(|s| *s != slot);
+        (flow.rtp_slot, flow.keeps, flow.kept) = (None, false, false);
+        let sockets = flow.plan.sockets.clone();
+        self.refused += refused as u64;
+        for (local, socket) in sockets.into_iter().enumerate() {
+            let owner = u8::try_from(local).ok().map(|local| SocketOwner { slot, local });
+            self.set_owner(socket.id, owner);
+            self.add_own(socket.addr.ip());
+        }
+    }
+
+    fn give_keys(&mut self, slot: Slot) {
+        let recv = self.keying(slot, |plan| &plan.recv);
+        let send = self.keying(slot, |plan| &plan.send);
+        let carrier = self.flow(slot).and_then(|f| f.transport).unwrap_or(slot);
+        let vouches = self
+            .flow(carrier)
+            .and_then(|flow| keys::params(&flow.plan.recv))
+            .is_some_and(|params| params.protection().authenticate_rtp);
+        let Some(flow) = self.flows.get_mut(slot as usize) else {
+            return;
+        };
+        (flow.recv, flow.send) = (recv, send);
+        flow.vouches = vouches && recv != Keying::Plain;
+        let own = |keying, security| keys::params(security).filter(|_| keying == Keying::At(slot));
+        let (recv, send) = (own(recv, &flow.plan.recv), own(send, &flow.plan.send));
+        if recv.is_some() || send.is_some() || flow.state.keys.is_some() {
+            let keys = flow.state.keys.get_or_insert_default();
+            Ring::adopt(&mut keys.recv, recv);
+            Ring::adopt(&mut keys.send, send);
+        }
+    }
+
+    /// Where the context for one direction of a flow is kept.
+    fn keying(&self, slot: Slot, of: fn(&Plan) -> &Security) -> Keying {
+        let carrier = self.flow(slot).and_then(|f| f.transport).unwrap_or(slot);
+        let Some(flow) = self.flow(carrier).filter(|f| f.plan.framing == Framing::Rtp) else {
+            return Keying::Plain;
+        };
+        match of(&flow.plan) {
+            Security::Plain => Keying::Plain,
+            Security::Pending => Keying::Pending,
+            Security::Srtp(params) => {
+                let same = |rtp: &Slot| {
+                    self.flow(*rtp)
+                        .is_some_and(|f| keys::params(of(&f.plan)) == Some(params))
+                };
+                Keying::At(flow.rtp_slot.filter(same).unwrap_or(carrier))
+            }
+        }
+    }
+
+    /// Notes whose packets go on protected as they arrived, and who gets them.
+    fn note_kept(&mut self, slot: Slot) {
+        let Some(flow) = self.flow(slot).filter(|f| matches!(f.recv, Keying::At(_))) else {
+            return;
+        };
+        let sinks = flow.sinks.iter().chain(&flow.rtcp_sinks).filter(|s| s.keeps);
+        let sinks: SinkSlots = sinks.copied().collect();
+        if sinks.is_empty() {
+            return;
+        }
+        let arrive_at = [Some(slot), flow.rtp_slot, flow.transport];
+        for slot in arrive_at.into_iter().flatten() {
+            if let Some(flow) = self.flows.get_mut(slot as usize) {
+                flow.keeps = true;
+            }
+        }
+        for sink in sinks {
+            if let Some(flow) = self.flows.get_mut(sink.to as usize) {
+                flow.kept = true;
+            }
+        }
+    }
+
+    /// The most that a packet arriving at a flow can cause.
+    fn fanout(&self, slot: Slot) -> Fanout {
+        let Some(flow) = self.flow(slot) else {
+            return Fanout::default();
+        };
+        let rtcp = flow.rtcp_slot.and_then(|s| self.flow(s)).unwrap_or(flow);
+        let secured = |s: &SinkSlot| flow.keeps || self.flow(s.to).is_some_and(|f| f.send != Keying::Plain);
+        let changed = |s: &&SinkSlot| !s.plain || secured(s);
+        let rewritten = |s: &&SinkSlot| s.rtcp == RtcpPolicy::StripFeedback || secured(s);
+        let lists = [
+            (flow.sinks.len(), flow.sinks.iter().filter(changed).count()),
+            (
+                flow.rtcp_sinks.len(),
+                flow.rtcp_sinks.iter().filter(rewritten).count(),
+            ),
+            // RTCP may come to the wrong port.
+            (
+                rtcp.rtcp_sinks.len(),
+                rtcp.rtcp_sinks.iter().filter(rewritten).count(),
+            ),
+        ];
+        Fanout {
+            datagrams: lists.iter().map(|(all, _)| *all).max().unwrap_or(0),
+            changed: lists.iter().map(|(_, changed)| *changed).max().unwrap_or(0),
+        }
+    }
+}
