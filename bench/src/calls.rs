@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
+use srtp::{Params, Suite};
 
+use crate::crypto::Crypto;
 use crate::ng::{Client, Message, Reply, text};
 use crate::sdp;
 
@@ -11,6 +13,7 @@ use crate::sdp;
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     pub(crate) call_id: String,
+    index: u64,
     from_tag: String,
     to_tag: String,
 }
@@ -20,6 +23,7 @@ impl Names {
         let pid = std::process::id();
         Self {
             call_id: format!("{prefix}-{pid}-{index}"),
+            index,
             from_tag: format!("f{pid}{index}"),
             to_tag: format!("t{pid}{index}"),
         }
@@ -41,6 +45,11 @@ impl Names {
             .with_int("delete-delay", 0)
     }
 
+    /// The first of two numbers that no other call has, for its keys.
+    fn number(&self) -> u64 {
+        u64::from(std::process::id()) << 32 | self.index << 1
+    }
+
     fn session(&self, command: &str, sdp: &str) -> Message {
         Message::new(command)
             .with("sdp", sdp)
@@ -51,6 +60,29 @@ impl Names {
     }
 }
 
+/// What is asked of a call.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) record: bool,
+    /// The suite that the caller speaks; plain RTP if there is none.
+    pub(crate) caller: Option<Suite>,
+    /// The callee's.
+    pub(crate) callee: Option<Suite>,
+}
+
+impl Terms {
+    fn secure(self) -> bool {
+        self.caller.is_some() || self.callee.is_some()
+    }
+}
+
+/// What a party protects its packets with, and what the relay protects the packets for it with.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    pub(crate) sends: Params,
+    pub(crate) receives: Params,
+}
+
 /// A call that stands.
 pub(crate) struct Call {
     pub(crate) names: Names,
@@ -58,6 +90,10 @@ pub(crate) struct Call {
     pub(crate) caller_to: SocketAddr,
     /// Where the callee sends.
     pub(crate) callee_to: SocketAddr,
+    /// Keys of the caller, if it has any.
+    pub(crate) caller_keys: Option<Keys>,
+    /// Keys of the callee.
+    pub(crate) callee_keys: Option<Keys>,
     /// What the relay made of the caller's SDP, for the callee.
     pub(crate) offer_sdp: String,
     /// What the relay made of the callee's SDP, for the caller.
@@ -71,16 +107,29 @@ impl Call {
         names: Names,
         caller: SocketAddr,
         callee: SocketAddr,
-        record: bool,
+        terms: Terms,
     ) -> Result<Self> {
-        let mut offer = names.offer(&sdp::audio(caller));
-        if record {
+        let number = names.number();
+        let offered = terms.caller.map(|suite| Crypto::new(1, suite, number));
+        let mut offer = names.offer(&body(caller, offered.as_ref()));
+        if terms.record {
             offer = offer.with("record call", "yes");
         }
+        if terms.secure() {
+            let transport = terms.callee.map_or("RTP/AVP", |_| "RTP/SAVP");
+            offer = offer.with("transport-protocol", transport).with("DTLS", "off");
+        }
         let (callee_to, offer_sdp) = media(&ng.command(&offer).context("offer")?).context("offer")?;
-        let answer = names.answer(&sdp::audio(callee));
+        let seen = relays(terms.callee, &offer_sdp).context("offer")?;
+        let taken = seen
+            .as_ref()
+            .map(|seen| Crypto::new(seen.tag, seen.suite, number + 1));
+        let answer = names.answer(&body(callee, taken.as_ref()));
         let (caller_to, answer_sdp) = media(&ng.command(&answer).context("answer")?).context("answer")?;
+        let answered = relays(terms.caller, &answer_sdp).context("answer")?;
         Ok(Self {
+            caller_keys: keys(offered, answered),
+            callee_keys: keys(taken, seen),
             names,
             caller_to,
             callee_to,
@@ -93,6 +142,25 @@ impl Call {
     pub(crate) fn tear_down(&self, ng: &mut Client) -> Result<Reply> {
         ng.command(&self.names.delete()).context("delete")
     }
+}
+
+fn body(addr: SocketAddr, crypto: Option<&Crypto>) -> String {
+    crypto.map_or_else(|| sdp::audio(addr), |crypto| sdp::secure_audio(addr, crypto))
+}
+
+/// The relay's key for a party that speaks `suite`.
+fn relays(suite: Option<Suite>, body: &str) -> Result<Option<Crypto>> {
+    let Some(suite) = suite else { return Ok(None) };
+    let found = Crypto::find(body, suite);
+    let found = found.with_context(|| format!("no key for {} in reply's SDP", suite.spec().name));
+    found.map(Some)
+}
+
+fn keys(ours: Option<Crypto>, relays: Option<Crypto>) -> Option<Keys> {
+    Some(Keys {
+        sends: ours?.params()?,
+        receives: relays?.params()?,
+    })
 }
 
 fn media(reply: &Reply) -> Result<(SocketAddr, String)> {

@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, Parser, ValueExt};
+use srtp::Suite;
 
+use crate::crypto;
 use crate::limits::{CALLS_MAX, NG_IN_FLIGHT_MAX};
 
 pub(crate) const HELP: &str = "\
@@ -39,6 +41,8 @@ patchbay-load rtp [options]       load on the media ports
   --search              look for the highest rate with a loss of at most 0.1 %
   --local ADDRESS       the parties' IPv4 address
   --sockets N           UDP sockets per side that the parties share (4)
+  --caller-srtp SUITE   the caller speaks SRTP with an SDES key of that suite, as AES_CM_128_HMAC_SHA1_80
+  --callee-srtp SUITE   the callee does; with another suite than the caller the relay must encrypt anew
   --device NAME         bypass the socket layer on this network device (needs CAP_NET_RAW)
   --core N              pin the generator to this core
 
@@ -50,7 +54,7 @@ patchbay-load compare [options]   this relay beside a peer, one core each, in on
   --idle-calls N        calls held for memory and descriptors (1000)
   --seconds N           length of each load (3)
   --only LIST           measurements, comma-separated: ceiling,idle,cycles,
-                        search,fixed
+                        search,fixed (RTP), srtp,srtp-fixed (SRTP to RTP and to SRTP)
   --out DIR             write DIR/compare-DATE.json and .md
   --relay-core N, --generator-core N   (1, 0)
 
@@ -107,6 +111,8 @@ pub(crate) struct Rtp {
     pub(crate) sockets: usize,
     pub(crate) device: Option<String>,
     pub(crate) core: Option<usize>,
+    pub(crate) caller_suite: Option<Suite>,
+    pub(crate) callee_suite: Option<Suite>,
     pub(crate) json: bool,
 }
 
@@ -138,6 +144,10 @@ pub(crate) enum Measurement {
     Search,
     /// Processor time and latency at 30 % of the peer's highest rate.
     Fixed,
+    /// Highest packet rate with SRTP on one side and on both.
+    Srtp,
+    /// Processor time and latency with SRTP.
+    SrtpFixed,
 }
 
 impl FromStr for Measurement {
@@ -149,7 +159,9 @@ impl FromStr for Measurement {
             "cycles" => Self::Cycles,
             "search" => Self::Search,
             "fixed" => Self::Fixed,
-            _ => bail!("no measurement `{text}`; there are ceiling, idle, cycles, search and fixed"),
+            "srtp" => Self::Srtp,
+            "srtp-fixed" => Self::SrtpFixed,
+            _ => bail!("no measurement `{text}`; --help lists them"),
         })
     }
 }
@@ -241,6 +253,8 @@ fn rtp(mut parser: Parser) -> Result<Command> {
         sockets: 4,
         device: None,
         core: None,
+        caller_suite: None,
+        callee_suite: None,
         json: false,
     };
     while let Some(arg) = parser.next()? {
@@ -258,6 +272,8 @@ fn rtp(mut parser: Parser) -> Result<Command> {
             Arg::Long("local") => options.local = Some(parser.value()?.parse()?),
             Arg::Long("sockets") => options.sockets = positive(&mut parser, 1_000)? as usize,
             Arg::Long("device") => options.device = Some(parser.value()?.string()?),
+            Arg::Long("caller-srtp") => options.caller_suite = Some(suite(&mut parser)?),
+            Arg::Long("callee-srtp") => options.callee_suite = Some(suite(&mut parser)?),
             Arg::Long("core") => options.core = Some(parser.value()?.parse()?),
             Arg::Long("json") => options.json = true,
             Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
@@ -316,6 +332,11 @@ fn address(parser: &mut Parser) -> Result<SocketAddr> {
     found.next().with_context(|| format!("`{text}` has no address"))
 }
 
+fn suite(parser: &mut Parser) -> Result<Suite> {
+    let name = parser.value()?.string()?;
+    crypto::suite(&name).with_context(|| format!("`{name}` is no suite of SRTP"))
+}
+
 fn positive(parser: &mut Parser, most: u64) -> Result<u64> {
     let number: u64 = parser.value()?.parse()?;
     if !(1..=most).contains(&number) {
@@ -367,6 +388,7 @@ mod tests {
             "rtp --rate -1",
             "rtp --rate nan",
             "ng --ng x",
+            "rtp --caller-srtp AES",
         ] {
             assert!(parse_words(line).is_err(), "{line}");
         }

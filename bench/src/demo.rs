@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::calls::{Call, Names};
+use crate::calls::{Call, Names, Terms};
 use crate::cli;
 use crate::media::tone;
 use crate::media::udp;
@@ -185,7 +185,10 @@ impl Pair {
             Names::new("demo", index as u64),
             addresses.0,
             addresses.1,
-            record,
+            Terms {
+                record,
+                ..Terms::default()
+            },
         )?;
         let caller = Party::new("caller", caller, call.caller_to, CALLER_HZ, CALLEE_HZ);
         let callee = Party::new("callee", callee, call.callee_to, CALLEE_HZ, CALLER_HZ);

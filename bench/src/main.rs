@@ -7,6 +7,7 @@
 mod calls;
 mod cli;
 mod compare;
+mod crypto;
 mod demo;
 mod hist;
 mod limits;

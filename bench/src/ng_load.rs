@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::calls::{Call, Names};
+use crate::calls::{Call, Names, Terms};
 use crate::cli;
 use crate::hist::Latency;
 use crate::limits::{NG_DATAGRAM_BYTES_MAX, NG_RETRY_MS, NG_TRIES_MAX};
@@ -386,7 +386,13 @@ pub(crate) fn idle_calls(ng: &mut Client, prefix: &str, calls: usize) -> Result<
         // Each party has an address of its own, as in life; nothing is ever sent to it.
         let port = 10_000 + (index % 25_000) as u16 * 2;
         let names = Names::new(prefix, index as u64);
-        let call = Call::set_up(ng, names, (ip, port).into(), (ip, port + 1).into(), false);
+        let call = Call::set_up(
+            ng,
+            names,
+            (ip, port).into(),
+            (ip, port + 1).into(),
+            Terms::default(),
+        );
         held.push(call.with_context(|| format!("call {} of {calls}", index + 1))?);
     }
     Ok(held)

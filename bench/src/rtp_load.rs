@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::calls::{Call, Names};
+use crate::calls::{Call, Keys, Names, Terms};
 use crate::cli::{self, Mode};
 use crate::media::engine::{self, Trial};
 use crate::media::flows::{Flows, Route};
@@ -40,6 +40,11 @@ pub(crate) fn run(options: &cli::Rtp) -> Result<bool> {
         local: local_address(&ng, options.local)?,
         sockets: options.sockets,
         device: options.device.clone(),
+        terms: Terms {
+            caller: options.caller_suite,
+            callee: options.callee_suite,
+            ..Terms::default()
+        },
     };
     let mut load = MediaLoad::new(ng, setup)?;
     let outcome = run_mode(options, &mut load);
@@ -108,6 +113,7 @@ fn line(trial: &Trial, latency: String) -> String {
         (totals.misdelivered, "misdelivered"),
         (totals.foreign, "foreign"),
         (totals.dead_flows, "dead flows"),
+        (totals.opened, "decrypted and checked"),
     ] {
         if count > 0 {
             line += &format!(", {count} {what}");
@@ -132,6 +138,8 @@ pub(crate) struct Setup {
     pub(crate) sockets: usize,
     /// Bypass the socket layer on this device; then each party has a port of its own.
     pub(crate) device: Option<String>,
+    /// How the parties' media is protected.
+    pub(crate) terms: Terms,
 }
 
 /// Calls with flows, and the means to send on them.
@@ -298,20 +306,26 @@ fn build(ng: &mut Client, setup: &Setup, generation: u64) -> Result<Built> {
         signals::check()?;
         let (caller, callee) = (caller_addrs[index % per_side], callee_addrs[index % per_side]);
         let names = Names::new(&prefix, index as u64);
-        let call = Call::set_up(ng, names, caller.into(), callee.into(), false)
+        let call = Call::set_up(ng, names, caller.into(), callee.into(), setup.terms)
             .with_context(|| format!("call {} of {}", index + 1, setup.calls))?;
         let (caller_to, callee_to) = (v4(call.caller_to)?, v4(call.callee_to)?);
+        let sends = |keys: &Option<Keys>| keys.as_ref().map(|keys| keys.sends.clone());
+        let receives = |keys: &Option<Keys>| keys.as_ref().map(|keys| keys.receives.clone());
         routes.push(Route {
             from: caller,
             to: caller_to,
             via: callee_to,
             sink: callee,
+            seal: sends(&call.caller_keys),
+            open: receives(&call.callee_keys),
         });
         routes.push(Route {
             from: callee,
             to: callee_to,
             via: caller_to,
             sink: caller,
+            seal: sends(&call.callee_keys),
+            open: receives(&call.caller_keys),
         });
         calls.push(call);
     }

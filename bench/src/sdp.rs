@@ -1,18 +1,29 @@
-//! The two SDP bodies a caller and callee need, and where a relay's answer says media should go.
+//! The SDP bodies a caller and callee need, and where a relay's answer says media should go.
 //!
 //! Deliberately no SDP library: this is the one shape we send, and a relay under test should not be read with the
 //! same code that it was written with.
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::crypto::Crypto;
+
 /// A session with one G.711 µ-law audio stream and telephone events, to be received at `addr`.
 pub(crate) fn audio(addr: SocketAddr) -> String {
+    session(addr, "RTP/AVP", "")
+}
+
+/// The same with a key.
+pub(crate) fn secure_audio(addr: SocketAddr, crypto: &Crypto) -> String {
+    session(addr, "RTP/SAVP", &format!("a=crypto:{}\r\n", crypto.attribute()))
+}
+
+fn session(addr: SocketAddr, profile: &str, more: &str) -> String {
     let family = if addr.is_ipv4() { "IP4" } else { "IP6" };
     let (ip, port) = (addr.ip(), addr.port());
     format!(
         "v=0\r\no=load 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
-         a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+         m=audio {port} {profile} 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
+         a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n{more}"
     )
 }
 

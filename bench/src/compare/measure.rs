@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
+use srtp::Suite;
 
 use super::lab::UnderTest;
+use crate::calls::Terms;
+use crate::crypto::Crypto;
 use crate::media::engine::{self, Trial};
 use crate::media::flows::{Flows, Route};
 use crate::media::ring::RingIo;
@@ -26,6 +29,32 @@ const START_PATIENCE: Duration = Duration::from_secs(5);
 const TRIAL: Duration = Duration::from_millis(1_000);
 /// Endpoint learning takes three seconds; before that a relay does more work per packet.
 const SETTLING: Duration = Duration::from_millis(3_300);
+
+/// How the two parties of a call speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// RTP on both sides.
+    Plain,
+    /// SRTP on one side: one direction is decrypted, the other encrypted.
+    Bridged,
+    /// SRTP on both sides with suites that differ in their tags: both directions are decrypted and encrypted.
+    Reencrypted,
+}
+
+impl Media {
+    pub(crate) fn terms(self) -> Terms {
+        let (caller, callee) = match self {
+            Self::Plain => (None, None),
+            Self::Bridged => (Some(Suite::AesCm128HmacSha1_80), None),
+            Self::Reencrypted => (Some(Suite::AesCm128HmacSha1_80), Some(Suite::AesCm128HmacSha1_32)),
+        };
+        Terms {
+            caller,
+            callee,
+            ..Terms::default()
+        }
+    }
+}
 
 /// What idle calls cost.
 pub(crate) struct Idle {
@@ -47,24 +76,34 @@ pub(crate) struct Fixed {
 }
 
 /// The highest rate of the generator itself, with the flows of that many calls.
-pub(crate) fn ceiling(reflector: &UnderTest, calls: usize) -> Result<f64> {
+pub(crate) fn ceiling(reflector: &UnderTest, calls: usize, media: Media) -> Result<f64> {
     let ports: Vec<_> = (0..calls * 2)
         .map(|_| udp::bind(reflector.local))
         .collect::<Result<_>>()?;
     let (IpAddr::V4(relay), local) = (reflector.ng.ip(), reflector.local) else {
         bail!("IPv4 only")
     };
-    // The reflector swaps addresses and leaves ports: what goes from port p to q comes back from p to q.
-    let routes = ports.iter().zip(20_000..).map(|(socket, q)| {
-        let from = udp::local(socket)?;
-        let at = |ip, port| SocketAddrV4::new(ip, port);
-        Ok(Route {
-            from,
-            to: at(relay, q),
-            via: at(relay, from.port()),
-            sink: at(local, q),
-        })
-    });
+    // The reflector swaps addresses and leaves ports: what goes from port p to q comes back from p to q. It leaves
+    // packets as they are: with SRTP on one side half of the flows are protected both ways, and half not at all.
+    let suites = [media.terms().caller, media.terms().callee];
+    let routes = ports
+        .iter()
+        .zip(20_000..)
+        .enumerate()
+        .map(|(number, (socket, q))| {
+            let crypto = suites[number % 2].map(|suite| Crypto::new(1, suite, number as u64));
+            let params = crypto.and_then(|crypto| crypto.params());
+            let from = udp::local(socket)?;
+            let at = |ip, port| SocketAddrV4::new(ip, port);
+            Ok(Route {
+                from,
+                to: at(relay, q),
+                via: at(relay, from.port()),
+                sink: at(local, q),
+                seal: params.clone(),
+                open: params,
+            })
+        });
     let mut flows = Flows::new(routes.collect::<Result<Vec<_>>>()?);
     let mut io = RingIo::new(&reflector.device, &flows, ports)?;
     search::highest(SEARCH, |rate| {
@@ -113,8 +152,8 @@ pub(crate) fn cycles(relay: &UnderTest, seconds: f64) -> Result<(Outcome, f64, f
 }
 
 /// The highest rate with a loss of at most 0.1 %.
-pub(crate) fn search(relay: &UnderTest, calls: usize) -> Result<Found> {
-    let mut load = media(relay, calls)?;
+pub(crate) fn search(relay: &UnderTest, calls: usize, media: Media) -> Result<Found> {
+    let mut load = load(relay, calls, media)?;
     load.warm_up(SETTLING)?;
     let found = load.search(TRIAL, |trial| {
         let kept = if trial.generator_kept_up() {
@@ -132,8 +171,8 @@ pub(crate) fn search(relay: &UnderTest, calls: usize) -> Result<Found> {
 }
 
 /// Processor time and latency at a rate.
-pub(crate) fn fixed(relay: &UnderTest, calls: usize, rate: f64, seconds: f64) -> Result<Fixed> {
-    let mut load = media(relay, calls)?;
+pub(crate) fn fixed(relay: &UnderTest, calls: usize, media: Media, rate: f64, seconds: f64) -> Result<Fixed> {
+    let mut load = load(relay, calls, media)?;
     load.warm_up(SETTLING)?;
     let before = relay.cpu_ns()?;
     let trial = load.trial(rate, Duration::from_secs_f64(seconds))?;
@@ -164,7 +203,7 @@ fn summary(trial: &Trial) -> String {
     )
 }
 
-fn media(relay: &UnderTest, calls: usize) -> Result<MediaLoad> {
+fn load(relay: &UnderTest, calls: usize, media: Media) -> Result<MediaLoad> {
     let device = Some(relay.device.clone());
     MediaLoad::new(
         connect(relay)?,
@@ -173,6 +212,7 @@ fn media(relay: &UnderTest, calls: usize) -> Result<MediaLoad> {
             local: relay.local,
             sockets: 1,
             device,
+            terms: media.terms(),
         },
     )
 }

@@ -16,10 +16,67 @@ use crate::cli::{self, Measurement};
 use crate::report::{self, Better, Metric};
 use crate::sys::signals;
 use lab::Lab;
+use measure::Media;
 use relay::Kind;
 
 /// The fixed rate: what a machine that is not overloaded does.
 const FIXED_SHARE: f64 = 0.3;
+
+/// What is measured of each kind of media, with the names of its figures. Of SRTP, too, 1.5 times the peer's rate is
+/// wanted.
+const KINDS: [Kinds; 3] = [
+    Kinds {
+        media: Media::Plain,
+        search: Measurement::Search,
+        fixed: Measurement::Fixed,
+        names: [
+            "highest rate",
+            "flows dead after overload",
+            "processor time at the fixed rate",
+            "of that in the relay's process",
+            "loss at the fixed rate",
+            "latency p50 at the fixed rate",
+            "latency p99 at the fixed rate",
+        ],
+    },
+    Kinds {
+        media: Media::Bridged,
+        search: Measurement::Srtp,
+        fixed: Measurement::SrtpFixed,
+        names: [
+            "SRTP <-> RTP: highest rate",
+            "SRTP <-> RTP: flows dead after overload",
+            "SRTP <-> RTP: processor time at the fixed rate",
+            "SRTP <-> RTP: of that in the relay's process",
+            "SRTP <-> RTP: loss at the fixed rate",
+            "SRTP <-> RTP: latency p50 at the fixed rate",
+            "SRTP <-> RTP: latency p99 at the fixed rate",
+        ],
+    },
+    Kinds {
+        media: Media::Reencrypted,
+        search: Measurement::Srtp,
+        fixed: Measurement::SrtpFixed,
+        names: [
+            "SRTP <-> SRTP: highest rate",
+            "SRTP <-> SRTP: flows dead after overload",
+            "SRTP <-> SRTP: processor time at the fixed rate",
+            "SRTP <-> SRTP: of that in the relay's process",
+            "SRTP <-> SRTP: loss at the fixed rate",
+            "SRTP <-> SRTP: latency p50 at the fixed rate",
+            "SRTP <-> SRTP: latency p99 at the fixed rate",
+        ],
+    },
+];
+
+/// One kind of media in a comparison.
+struct Kinds {
+    media: Media,
+    search: Measurement,
+    fixed: Measurement,
+    /// Highest rate, dead flows; processor time, the process's, loss, two latencies.
+    names: [&'static str; 7],
+}
 
 /// Runs `compare`; true if every target that was measured is met.
 pub(crate) fn run(options: &cli::Compare) -> Result<bool> {
@@ -34,29 +91,35 @@ pub(crate) fn run(options: &cli::Compare) -> Result<bool> {
     let lab = Lab::build(options.relay_core, options.generator_core)?;
     let mut figures = Figures::new();
     let wanted = |part: Measurement| options.only.is_empty() || options.only.contains(&part);
-    let ceiling = if wanted(Measurement::Ceiling) {
-        eprintln!("the generator's own limit");
-        Some(lab.with_reflector(|reflector| measure::ceiling(reflector, options.calls))?)
-    } else {
-        None
-    };
+    let mut ceilings = Vec::new();
+    if wanted(Measurement::Ceiling) {
+        let found = KINDS.iter().filter(|kind| wanted(kind.search));
+        for kind in found {
+            eprintln!("the generator's own limit, {:?}", kind.media);
+            let limit =
+                lab.with_reflector(|reflector| measure::ceiling(reflector, options.calls, kind.media))?;
+            ceilings.push(json!({ "media": format!("{:?}", kind.media), "packets_per_second": limit }));
+        }
+    }
     for round in 1..=options.rounds {
         for (kind, program) in &relays {
             eprintln!("round {round} of {}: {}", options.rounds, program.display());
             one_turn(options, &lab, *kind, program, &mut figures, &wanted)?;
         }
     }
-    if wanted(Measurement::Fixed) {
+    for media in KINDS.iter().filter(|media| wanted(media.fixed)) {
         // A rate that both can carry: a share of the peer's highest, found above or taken as it usually is.
-        let highest = report::median(&figures.metric("highest rate").peer).unwrap_or(100_000.0);
+        let highest = report::median(&figures.metric(media.names[0]).peer).unwrap_or(100_000.0);
         for round in 1..=options.rounds {
             for (kind, program) in &relays {
                 eprintln!(
-                    "fixed rate, round {round} of {}: {}",
+                    "fixed rate, {:?}, round {round} of {}: {}",
+                    media.media,
                     options.rounds,
                     program.display()
                 );
-                fixed_turn(options, &lab, *kind, program, highest * FIXED_SHARE, &mut figures)?;
+                let rate = highest * FIXED_SHARE;
+                fixed_turn(options, &lab, *kind, program, (media, rate), &mut figures)?;
             }
         }
     }
@@ -67,7 +130,7 @@ pub(crate) fn run(options: &cli::Compare) -> Result<bool> {
         "idle_calls": options.idle_calls,
         "rounds": options.rounds,
         "seconds": options.seconds,
-        "generator_packets_per_second": ceiling,
+        "generator": ceilings,
         "metrics": figures.metrics.iter().map(Metric::json).collect::<Vec<_>>(),
         "details": figures.details,
     });
@@ -101,17 +164,25 @@ impl Figures {
             ("memory per idle call, PSS", "kB", Lower, None),
             ("memory before any call, RSS", "kB", Lower, None),
             ("descriptors per idle call", "", Lower, Some(1.0)),
-            ("highest rate", "packets/s at loss <= 0.1 %", Higher, Some(1.5)),
-            ("flows dead after overload", "", Lower, None),
-            ("processor time at the fixed rate", "ns per packet", Lower, None),
-            ("of that in the relay's process", "ns per packet", Lower, None),
-            ("loss at the fixed rate", "%", Lower, None),
-            ("latency p50 at the fixed rate", "µs", Lower, None),
-            ("latency p99 at the fixed rate", "µs", Lower, None),
         ];
+        let of_media = [
+            ("packets/s at loss <= 0.1 %", Higher, Some(1.5)),
+            ("", Lower, None),
+            ("ns per packet", Lower, None),
+            ("ns per packet", Lower, None),
+            ("%", Lower, None),
+            ("µs", Lower, None),
+            ("µs", Lower, None),
+        ];
+        let of_media = KINDS.iter().flat_map(|media| {
+            let rows = media.names.into_iter().zip(of_media);
+            rows.map(|(name, (unit, better, target))| (name, unit, better, target))
+        });
         let metrics = metrics
+            .into_iter()
+            .chain(of_media)
             .map(|(name, unit, better, target)| Metric::new(name, unit, better, target))
-            .into();
+            .collect();
         Self {
             metrics,
             details: Vec::new(),
@@ -169,15 +240,14 @@ fn one_turn(
         figures.add(kind, "control p99", outcome.answer_us(0.99));
         figures.note(kind, "cycles", outcome.json());
     }
-    if wanted(Measurement::Search) {
-        let found = lab.with_relay(program, |relay| measure::search(relay, options.calls))?;
-        figures.add(kind, "highest rate", found.rate);
-        figures.add(
-            kind,
-            "flows dead after overload",
-            found.dead_after_overload as f64,
-        );
-        figures.note(kind, "search", found.json());
+    for media in KINDS.iter().filter(|media| wanted(media.search)) {
+        let found = lab.with_relay(program, |relay| {
+            measure::search(relay, options.calls, media.media)
+        })?;
+        let [highest, dead, ..] = media.names;
+        figures.add(kind, highest, found.rate);
+        figures.add(kind, dead, found.dead_after_overload as f64);
+        figures.note(kind, highest, found.json());
     }
     signals::check()
 }
@@ -187,18 +257,19 @@ fn fixed_turn(
     lab: &Lab,
     kind: Kind,
     program: &Path,
-    rate: f64,
+    (media, rate): (&Kinds, f64),
     figures: &mut Figures,
 ) -> Result<()> {
     let fixed = lab.with_relay(program, |relay| {
-        measure::fixed(relay, options.calls, rate, options.seconds)
+        measure::fixed(relay, options.calls, media.media, rate, options.seconds)
     })?;
-    figures.add(kind, "processor time at the fixed rate", fixed.cpu_ns);
-    figures.add(kind, "of that in the relay's process", fixed.process_ns);
-    figures.add(kind, "loss at the fixed rate", fixed.loss * 100.0);
-    figures.add(kind, "latency p50 at the fixed rate", fixed.p50_us);
-    figures.add(kind, "latency p99 at the fixed rate", fixed.p99_us);
-    figures.note(kind, "fixed", fixed.detail);
+    let [_, _, processor, process, loss, p50, p99] = media.names;
+    figures.add(kind, processor, fixed.cpu_ns);
+    figures.add(kind, process, fixed.process_ns);
+    figures.add(kind, loss, fixed.loss * 100.0);
+    figures.add(kind, p50, fixed.p50_us);
+    figures.add(kind, p99, fixed.p99_us);
+    figures.note(kind, processor, fixed.detail);
     signals::check()
 }
 

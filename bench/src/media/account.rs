@@ -51,6 +51,13 @@ impl Account {
         true
     }
 
+    /// Whether a packet was entered, as far as that is known.
+    pub(crate) fn has(&self, counter: u64) -> bool {
+        (self.first..self.next).contains(&counter)
+            && self.next - counter <= SEQUENCE_WINDOW
+            && self.bit(counter)
+    }
+
     /// Clears the bits of the counters that come into the window with this one.
     fn forget_up_to(&mut self, counter: u64) {
         if counter - self.next >= SEQUENCE_WINDOW {

@@ -80,10 +80,7 @@ pub(crate) fn run(flows: &mut Flows, io: &mut dyn PacketIo, rate: f64, duration:
 }
 
 fn fill(batch: &mut Batch, flows: &mut Flows, packets: usize) {
-    batch.len = packets;
-    for (bytes, flow) in batch.bytes.iter_mut().zip(&mut batch.flows).take(packets) {
-        *flow = flows.next_packet(bytes, clock::now_ns());
-    }
+    batch.fill(packets, |bytes| flows.next_packet(bytes, clock::now_ns()));
 }
 
 fn receive(flows: &mut Flows, io: &mut dyn PacketIo) -> Result<usize> {

@@ -3,13 +3,19 @@
 use std::net::SocketAddrV4;
 
 use serde_json::{Value, json};
+use srtp::{Params, Receiver, Sender};
 
 use super::account::Account;
-use super::stamp::{self, PACKET_BYTES};
+use super::stamp::{self, PACKET_BYTES, Stamp};
 use crate::hist::Latency;
 
+/// Longest test packet with what protection adds (RFC 7714 §12).
+pub(crate) const WIRE_BYTES_MAX: usize = PACKET_BYTES + 16;
+/// One packet in so many that arrive protected is decrypted and checked; of the others only length and header are.
+const SAMPLE: u64 = 16;
+
 /// Both directions of a call are two flows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Route {
     /// The party that sends.
     pub(crate) from: SocketAddrV4,
@@ -19,6 +25,22 @@ pub(crate) struct Route {
     pub(crate) via: SocketAddrV4,
     /// The party that receives.
     pub(crate) sink: SocketAddrV4,
+    /// What the sender protects packets with.
+    pub(crate) seal: Option<Params>,
+    /// What the receiver finds them protected with.
+    pub(crate) open: Option<Params>,
+}
+
+impl Route {
+    /// Length of a packet as it is sent.
+    pub(crate) fn packet_bytes(&self) -> usize {
+        PACKET_BYTES + self.seal.as_ref().map_or(0, tag_bytes)
+    }
+}
+
+fn tag_bytes(params: &Params) -> usize {
+    let key = params.keys().first();
+    key.map_or(0, |key| key.suite().spec().rtp_tag_len)
 }
 
 /// One flow.
@@ -28,6 +50,8 @@ pub(crate) struct Flow {
     next: u64,
     first_of_trial: u64,
     account: Account,
+    sender: Option<Sender>,
+    receiver: Option<Receiver>,
 }
 
 /// All flows of a measurement.
@@ -38,6 +62,26 @@ pub(crate) struct Flows {
     corrupted: u64,
     misdelivered: u64,
     foreign: u64,
+    opened: u64,
+}
+
+impl Flow {
+    /// Whether what can be told without decrypting is as it was sent.
+    fn looks_right(&self, bytes: &[u8], counter: u64) -> bool {
+        let tag = self.route.open.as_ref().map_or(0, tag_bytes);
+        bytes.len() == PACKET_BYTES + tag && stamp::header_intact(bytes, counter, &self.template)
+    }
+
+    /// What a packet says that is authentic and byte for byte what was sent.
+    fn open(&mut self, bytes: &[u8]) -> Option<Stamp> {
+        let mut copy = [0; WIRE_BYTES_MAX];
+        let packet = copy.get_mut(..bytes.len())?;
+        packet.copy_from_slice(bytes);
+        let length = self.receiver.as_mut()?.unprotect_rtp(packet).ok()?;
+        let plain = packet.get(..length)?;
+        let stamp = stamp::read(plain)?;
+        stamp::intact(plain, &stamp, &self.template).then_some(stamp)
+    }
 }
 
 /// The sum over all flows of a trial.
@@ -53,6 +97,8 @@ pub(crate) struct Totals {
     pub(crate) misdelivered: u64,
     /// Packets that are not ours.
     pub(crate) foreign: u64,
+    /// Packets that arrived protected and were decrypted and checked.
+    pub(crate) opened: u64,
     /// Flows that sent and of which nothing arrived.
     pub(crate) dead_flows: u64,
 }
@@ -82,6 +128,7 @@ impl Totals {
             "corrupted": self.corrupted,
             "misdelivered": self.misdelivered,
             "foreign": self.foreign,
+            "opened": self.opened,
             "dead_flows": self.dead_flows,
         })
     }
@@ -89,12 +136,14 @@ impl Totals {
 
 impl Flows {
     pub(crate) fn new(routes: impl IntoIterator<Item = Route>) -> Self {
-        let flow = |(index, route)| Flow {
-            route,
+        let flow = |(index, route): (usize, Route)| Flow {
             template: stamp::template(index as u32),
             next: 0,
             first_of_trial: 0,
             account: Account::starting_at(0),
+            sender: route.seal.clone().map(Sender::new),
+            receiver: route.open.clone().map(Receiver::new),
+            route,
         };
         Self {
             flows: routes.into_iter().enumerate().map(flow).collect(),
@@ -103,6 +152,7 @@ impl Flows {
             corrupted: 0,
             misdelivered: 0,
             foreign: 0,
+            opened: 0,
         }
     }
 
@@ -117,22 +167,37 @@ impl Flows {
             flow.account = Account::starting_at(flow.next);
         }
         self.latency.clear();
-        (self.corrupted, self.misdelivered, self.foreign) = (0, 0, 0);
+        (self.corrupted, self.misdelivered, self.foreign, self.opened) = (0, 0, 0, 0);
     }
 
-    /// Writes the next packet, flows taking turns; returns the flow.
-    pub(crate) fn next_packet(&mut self, bytes: &mut [u8; PACKET_BYTES], now_ns: u64) -> usize {
+    /// Writes the next packet, flows taking turns; returns the flow and the packet's length.
+    pub(crate) fn next_packet(&mut self, bytes: &mut [u8; WIRE_BYTES_MAX], now_ns: u64) -> (usize, usize) {
         let index = self.turn;
         self.turn = (self.turn + 1) % self.flows.len();
         let flow = &mut self.flows[index];
-        *bytes = flow.template;
-        stamp::write(bytes, flow.next, now_ns);
+        let mut packet = flow.template;
+        stamp::write(&mut packet, flow.next, now_ns);
+        bytes[..PACKET_BYTES].copy_from_slice(&packet);
         flow.next += 1;
-        index
+        let sealed = flow
+            .sender
+            .as_mut()
+            .map(|sender| sender.protect_rtp(bytes, PACKET_BYTES));
+        let length = sealed.map_or(PACKET_BYTES, |sealed| {
+            sealed.expect("each packet has a new number and room for a tag")
+        });
+        (index, length)
     }
 
     /// Enters a packet that arrived.
     pub(crate) fn receive(&mut self, from: SocketAddrV4, to: SocketAddrV4, bytes: &[u8], at_ns: u64) {
+        let peeked = stamp::peek(bytes);
+        if let Some((index, seq)) = peeked
+            && let Some(flow) = self.flows.get(index as usize)
+            && flow.receiver.is_some()
+        {
+            return self.receive_protected(index as usize, seq, (from, to), bytes, at_ns);
+        }
         let Some(stamp) = stamp::read(bytes) else {
             self.foreign += 1;
             return;
@@ -150,6 +215,46 @@ impl Flows {
         }
     }
 
+    /// Enters a packet that arrived on a flow whose receiver has a key.
+    fn receive_protected(
+        &mut self,
+        index: usize,
+        seq: u16,
+        (from, to): (SocketAddrV4, SocketAddrV4),
+        bytes: &[u8],
+        at_ns: u64,
+    ) {
+        let flow = &mut self.flows[index];
+        // Nothing arrives that was not sent: it is one of the last 65536.
+        let back = u64::from((flow.next as u16).wrapping_sub(seq).wrapping_sub(1)) + 1;
+        let counter = flow.next.checked_sub(back);
+        if to != flow.route.sink || from != flow.route.via {
+            self.misdelivered += 1;
+            return;
+        }
+        let Some(counter) = counter.filter(|counter| flow.looks_right(bytes, *counter)) else {
+            self.corrupted += 1;
+            return;
+        };
+        if counter < flow.first_of_trial || !counter.is_multiple_of(SAMPLE) {
+            flow.account.enter(counter);
+            return;
+        }
+        match flow.open(bytes) {
+            Some(stamp) if stamp.counter == counter => {
+                self.opened += 1;
+                if flow.account.enter(counter) {
+                    self.latency.record(at_ns.saturating_sub(stamp.sent_ns));
+                }
+            }
+            // A second copy is refused by the receiver and counted like one.
+            _ if flow.account.has(counter) => {
+                flow.account.enter(counter);
+            }
+            _ => self.corrupted += 1,
+        }
+    }
+
     pub(crate) fn latency(&self) -> &Latency {
         &self.latency
     }
@@ -159,6 +264,7 @@ impl Flows {
             corrupted: self.corrupted,
             misdelivered: self.misdelivered,
             foreign: self.foreign,
+            opened: self.opened,
             ..Totals::default()
         };
         for flow in &self.flows {
@@ -176,6 +282,7 @@ impl Flows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Crypto;
 
     fn addr(port: u16) -> SocketAddrV4 {
         SocketAddrV4::new([127, 0, 0, 1].into(), port)
@@ -187,6 +294,8 @@ mod tests {
             to: addr(to),
             via: addr(via),
             sink: addr(sink),
+            seal: None,
+            open: None,
         };
         Flows::new([route(1, 11, 12, 2), route(2, 12, 11, 1)])
     }
@@ -196,9 +305,9 @@ mod tests {
         let mut flows = flows();
         let packets: Vec<_> = (0..8)
             .map(|_| {
-                let mut bytes = [0; PACKET_BYTES];
-                assert!(flows.next_packet(&mut bytes, 1_000) < 2);
-                bytes
+                let mut bytes = [0; WIRE_BYTES_MAX];
+                assert_eq!(flows.next_packet(&mut bytes, 1_000).1, PACKET_BYTES);
+                *bytes.first_chunk::<PACKET_BYTES>().unwrap()
             })
             .collect();
         flows.receive(addr(12), addr(2), &packets[0], 3_000);
@@ -220,6 +329,7 @@ mod tests {
             corrupted: 1,
             misdelivered: 2,
             foreign: 1,
+            opened: 0,
             dead_flows: 1,
         };
         assert_eq!(totals, expected);
@@ -227,13 +337,79 @@ mod tests {
         assert_eq!(flows.latency().count(), 3);
     }
 
+    fn params(number: u64) -> Params {
+        let crypto = Crypto::new(1, srtp::Suite::AesCm128HmacSha1_80, number);
+        crypto.params().unwrap()
+    }
+
+    /// As a relay: decrypts with the sender's key, encrypts with the receiver's.
+    fn relayed(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let (mut receiver, mut sender) = (Receiver::new(params(1)), Sender::new(params(2)));
+        let relay = |packet: &Vec<u8>| {
+            let mut bytes = packet.clone();
+            let length = receiver.unprotect_rtp(&mut bytes).unwrap();
+            assert_eq!(length, PACKET_BYTES);
+            let length = sender.protect_rtp(&mut bytes, length).unwrap();
+            bytes.truncate(length);
+            bytes
+        };
+        packets.iter().map(relay).collect()
+    }
+
+    #[test]
+    fn protected_packets_are_checked_by_samples() {
+        let route = Route {
+            from: addr(1),
+            to: addr(11),
+            via: addr(12),
+            sink: addr(2),
+            seal: Some(params(1)),
+            open: Some(params(2)),
+        };
+        let mut flows = Flows::new([route.clone()]);
+        let count = 70_000;
+        let packets: Vec<_> = (0..count)
+            .map(|_| {
+                let mut bytes = [0; WIRE_BYTES_MAX];
+                let (_, length) = flows.next_packet(&mut bytes, 1_000);
+                assert_eq!(length, route.packet_bytes());
+                bytes[..length].to_vec()
+            })
+            .collect();
+        // As they were sent they do not come: the relay has keys of its own.
+        let mut straight = Flows::new([route]);
+        straight.flows[0].next = count;
+        straight.receive(addr(12), addr(2), &packets[65_536], 3_000);
+        assert_eq!((straight.totals().corrupted, straight.totals().opened), (1, 0));
+
+        let relayed = relayed(&packets);
+        flows.flows[0].next = 0;
+        for packet in &relayed {
+            flows.flows[0].next += 1;
+            flows.receive(addr(12), addr(2), packet, 3_000);
+        }
+        let totals = flows.totals();
+        assert_eq!((totals.received, totals.opened), (count, count / SAMPLE));
+        assert_eq!(totals.corrupted + totals.duplicates, 0);
+        assert_eq!(flows.latency().count(), count / SAMPLE);
+        // The last sampled one again, damaged ones, one at the wrong party.
+        let last = relayed.len() - 1 - (relayed.len() - 1) % 16;
+        flows.receive(addr(12), addr(2), &relayed[last], 3_000);
+        assert_eq!(flows.totals().duplicates, 1);
+        let mut bad = relayed[last].clone();
+        bad.push(0);
+        flows.receive(addr(12), addr(2), &bad, 3_000);
+        flows.receive(addr(12), addr(1), &relayed[last], 3_000);
+        assert_eq!((flows.totals().corrupted, flows.totals().misdelivered), (1, 1));
+    }
+
     #[test]
     fn stragglers_of_the_last_trial_do_not_count() {
         let mut flows = flows();
-        let mut old = [0; PACKET_BYTES];
-        flows.next_packet(&mut old, 0);
+        let mut old = [0; WIRE_BYTES_MAX];
+        let (_, length) = flows.next_packet(&mut old, 0);
         flows.start_trial();
-        flows.receive(addr(12), addr(2), &old, 1);
+        flows.receive(addr(12), addr(2), &old[..length], 1);
         assert_eq!(flows.totals(), Totals::default());
         assert_eq!(flows.totals().loss(), 1.0, "nothing sent shows nothing");
     }

@@ -2,8 +2,6 @@
 
 use std::net::SocketAddrV4;
 
-use super::stamp::PACKET_BYTES;
-
 /// Ethernet, IPv4 and UDP header.
 pub(crate) const HEADERS_BYTES: usize = 14 + 20 + 8;
 
@@ -13,9 +11,13 @@ pub(crate) type Mac = [u8; 6];
 /// The headers of every packet of a flow: they don't change from one to the next.
 ///
 /// The UDP checksum is 0, "not computed" (RFC 768): a network card would have checked it for the receiver.
-pub(crate) fn headers(from: (Mac, SocketAddrV4), to: (Mac, SocketAddrV4)) -> [u8; HEADERS_BYTES] {
+pub(crate) fn headers(
+    from: (Mac, SocketAddrV4),
+    to: (Mac, SocketAddrV4),
+    packet_bytes: usize,
+) -> [u8; HEADERS_BYTES] {
     let mut h = [0; HEADERS_BYTES];
-    let udp_bytes = (8 + PACKET_BYTES) as u16;
+    let udp_bytes = (8 + packet_bytes) as u16;
     h[0..6].copy_from_slice(&to.0);
     h[6..12].copy_from_slice(&from.0);
     h[12..14].copy_from_slice(&0x0800_u16.to_be_bytes());
@@ -73,11 +75,12 @@ fn internet_checksum(bytes: &[u8]) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::stamp::PACKET_BYTES;
 
     #[test]
     fn what_is_built_is_parsed() {
         let (from, to) = ("10.0.0.1:4000".parse().unwrap(), "10.0.0.2:5000".parse().unwrap());
-        let headers = headers(([2; 6], from), ([4; 6], to));
+        let headers = headers(([2; 6], from), ([4; 6], to), PACKET_BYTES);
         let frame = [&headers[..], &[7; PACKET_BYTES]].concat();
         assert_eq!(parse(&frame), Some((from, to, &[7; PACKET_BYTES][..])));
         assert_eq!(internet_checksum(&headers[14..34]), 0, "the checksum checks");

@@ -4,12 +4,13 @@ use std::net::SocketAddrV4;
 
 use anyhow::Result;
 
-use super::stamp::PACKET_BYTES;
+use super::flows::WIRE_BYTES_MAX;
 use crate::limits::BATCH_PACKETS_MAX;
 
 /// Packets that leave together.
 pub(crate) struct Batch {
-    pub(crate) bytes: [[u8; PACKET_BYTES]; BATCH_PACKETS_MAX],
+    bytes: [[u8; WIRE_BYTES_MAX]; BATCH_PACKETS_MAX],
+    lengths: [usize; BATCH_PACKETS_MAX],
     /// Flow of each packet; only the first `len` count.
     pub(crate) flows: [usize; BATCH_PACKETS_MAX],
     pub(crate) len: usize,
@@ -18,10 +19,28 @@ pub(crate) struct Batch {
 impl Batch {
     pub(crate) fn new() -> Self {
         Self {
-            bytes: [[0; PACKET_BYTES]; BATCH_PACKETS_MAX],
+            bytes: [[0; WIRE_BYTES_MAX]; BATCH_PACKETS_MAX],
+            lengths: [0; BATCH_PACKETS_MAX],
             flows: [0; BATCH_PACKETS_MAX],
             len: 0,
         }
+    }
+
+    /// Replaces what it holds by that many packets; `write` makes one and returns its flow and length.
+    pub(crate) fn fill(
+        &mut self,
+        packets: usize,
+        mut write: impl FnMut(&mut [u8; WIRE_BYTES_MAX]) -> (usize, usize),
+    ) {
+        self.len = packets.min(BATCH_PACKETS_MAX);
+        for i in 0..self.len {
+            (self.flows[i], self.lengths[i]) = write(&mut self.bytes[i]);
+        }
+    }
+
+    /// One packet.
+    pub(crate) fn packet(&self, index: usize) -> &[u8] {
+        &self.bytes[index][..self.lengths[index]]
     }
 }
 

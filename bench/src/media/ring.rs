@@ -43,7 +43,11 @@ impl RingIo {
         let mut headers = Vec::new();
         for route in flows.routes() {
             let theirs = neighbour_mac(route.to, device)?;
-            headers.push(frame::headers((ours, route.from), (theirs, route.to)));
+            headers.push(frame::headers(
+                (ours, route.from),
+                (theirs, route.to),
+                route.packet_bytes(),
+            ));
         }
         ports.iter().try_for_each(discard_all)?;
         let index = device_index(device)?;
@@ -71,7 +75,7 @@ impl PacketIo for RingIo {
         // SAFETY: all-zero is a valid mmsghdr: no name, no vectors, no control data.
         let mut messages: [libc::mmsghdr; BATCH_PACKETS_MAX] = unsafe { std::mem::zeroed() };
         for i in 0..batch.len {
-            let (headers, bytes) = (&self.headers[batch.flows[i]], &batch.bytes[i]);
+            let (headers, bytes) = (&self.headers[batch.flows[i]], batch.packet(i));
             vectors[i] = [
                 libc::iovec {
                     iov_base: headers.as_ptr().cast_mut().cast(),

@@ -8,6 +8,21 @@ pub(crate) const PACKET_BYTES: usize = 172;
 const HEADER_BYTES: usize = 12;
 const MAGIC: [u8; 4] = *b"pbLd";
 const SAMPLES_PER_PACKET: u32 = 160;
+const SSRC_BASE: u32 = 0x5042_0000;
+/// Odd, so that it has an inverse: the flow can be read from its SSRC.
+const SSRC_STEP: u32 = 0x9e37_79b1;
+const SSRC_STEP_INVERSE: u32 = inverse(SSRC_STEP);
+
+/// The number that makes 1 of an odd one (Newton: each step doubles the bits that are right).
+const fn inverse(odd: u32) -> u32 {
+    let mut x = odd;
+    let mut step = 0;
+    while step < 5 {
+        x = x.wrapping_mul(2_u32.wrapping_sub(odd.wrapping_mul(x)));
+        step += 1;
+    }
+    x
+}
 
 /// What a test packet says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +75,23 @@ pub(crate) fn intact(bytes: &[u8], stamp: &Stamp, template: &[u8; PACKET_BYTES])
     bytes == expected
 }
 
+/// What the header says, which is readable in every packet: the flow, and the lower bits of the counter.
+pub(crate) fn peek(bytes: &[u8]) -> Option<(u32, u16)> {
+    let header = bytes.first_chunk::<HEADER_BYTES>()?;
+    let [.., a, b, c, d] = *header;
+    let flow = (u32::from_be_bytes([a, b, c, d]) ^ SSRC_BASE).wrapping_mul(SSRC_STEP_INVERSE);
+    Some((flow, u16::from_be_bytes([header[2], header[3]])))
+}
+
+/// Whether the header is that of packet `counter`.
+pub(crate) fn header_intact(bytes: &[u8], counter: u64, template: &[u8; PACKET_BYTES]) -> bool {
+    let mut expected = *template;
+    write(&mut expected, counter, 0);
+    bytes.get(..HEADER_BYTES) == Some(&expected[..HEADER_BYTES])
+}
+
 fn ssrc(flow: u32) -> u32 {
-    0x5042_0000 ^ flow.wrapping_mul(0x9e37_79b1)
+    SSRC_BASE ^ flow.wrapping_mul(SSRC_STEP)
 }
 
 #[cfg(test)]
@@ -105,6 +135,18 @@ mod tests {
             !intact(&sent[..171], &read(&sent).unwrap(), &template),
             "shortened"
         );
+    }
+
+    #[test]
+    fn the_header_says_flow_and_sequence() {
+        for flow in [0, 1, 2, 199, 100_000, u32::MAX] {
+            let mut bytes = template(flow);
+            write(&mut bytes, 70_000, 1);
+            assert_eq!(peek(&bytes), Some((flow, 70_000_u32 as u16)));
+            assert!(header_intact(&bytes, 70_000, &template(flow)));
+            assert!(!header_intact(&bytes, 70_000 + (1 << 16), &template(flow)));
+        }
+        assert_eq!(peek(&[0; 11]), None);
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl UdpIo {
         let mut messages: [libc::mmsghdr; BATCH_PACKETS_MAX] = unsafe { std::mem::zeroed() };
         let count = to - from;
         for i in 0..count {
-            let bytes = &batch.bytes[from + i];
+            let bytes = batch.packet(from + i);
             vectors[i] = libc::iovec {
                 iov_base: bytes.as_ptr().cast_mut().cast(),
                 iov_len: bytes.len(),
@@ -201,12 +201,16 @@ mod tests {
                 to: b,
                 via: a,
                 sink: b,
+                seal: None,
+                open: None,
             },
             Route {
                 from: b,
                 to: a,
                 via: b,
                 sink: a,
+                seal: None,
+                open: None,
             },
         ]);
         let mut io = UdpIo::new(sockets, &flows).unwrap();
