@@ -1,10 +1,13 @@
 //! The one integration-test binary.
 //!
-//! Whatever needs hosts of its own gets them from [`lab`], as network namespaces: run it as root. `peers_*` and
-//! `differential` need what Debian 12 has: kamailio, sip-tester, rtpengine-daemon, tshark, nftables. What is missing is
-//! said, and fails where `CI=true`. `PATCHBAY_IT_RELAY=/usr/bin/rtpengine` drives another relay, to try the tests
-//! themselves; `PATCHBAY_IT_SEED` repeats a random test.
+//! Whatever needs hosts of its own gets them from [`lab`], as network namespaces: run it as root. `peers_*`,
+//! `browser_*` and `differential` need what Debian 12 has: kamailio, sip-tester, rtpengine-daemon, chromium, tshark,
+//! nftables. What is missing is said, and fails where `CI=true`. `PATCHBAY_IT_RELAY=/usr/bin/rtpengine` drives another
+//! relay, to try the tests themselves; `PATCHBAY_IT_SEED` repeats a random test.
 
+mod browser;
+mod browser_calls;
+mod cdp;
 mod daemon;
 mod daemon_control;
 mod daemon_media;
@@ -17,6 +20,7 @@ mod nat;
 mod ng;
 mod open_net;
 mod peers_kamailio;
+mod phone;
 mod process;
 mod relay;
 mod rtp;

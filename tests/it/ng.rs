@@ -2,6 +2,7 @@
 //! can't hide behind the same mistake here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -9,12 +10,24 @@ use std::time::{Duration, Instant};
 use crate::lab::Host;
 
 /// A bencode value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Value {
     Int(i64),
     Str(Vec<u8>),
     List(Vec<Value>),
     Dict(BTreeMap<String, Value>),
+}
+
+/// As short as it can be read: failing tests print whole `query` replies.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(number) => number.fmt(f),
+            Self::Str(bytes) => String::from_utf8_lossy(bytes).fmt(f),
+            Self::List(items) => f.debug_list().entries(items).finish(),
+            Self::Dict(entries) => f.debug_map().entries(entries).finish(),
+        }
+    }
 }
 
 impl From<&str> for Value {
@@ -157,6 +170,11 @@ impl Request {
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.0.insert(key.into(), value.into());
         self
+    }
+
+    /// What it has under a key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
     }
 
     /// As bencode.
