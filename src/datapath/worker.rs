@@ -57,6 +57,10 @@ pub struct WorkerCounters {
     pub events_lost: AtomicU64,
     /// Tapped packets that the recorder had no room for.
     pub taps_lost: AtomicU64,
+    /// Datagrams of the control side for which the command queue had no room; the control shards count.
+    pub datagrams_lost: AtomicU64,
+    /// Datagrams of the control side whose call had no such socket, or that were too many.
+    pub datagrams_refused: AtomicU64,
     /// Packets or commands that made the relay panic.
     pub panics: AtomicU64,
     /// Commands queued for it; the control shards count.
@@ -106,7 +110,7 @@ impl<I: Io> Worker<I> {
         self.wait(batch);
         let now = clock::now();
         // Only now: a plan was queued before the reply that made its packets possible, so it is there if they are.
-        if !self.apply_commands(now) {
+        if !self.apply_commands(now, batch, outbox) {
             return false;
         }
         self.relay_packets(now, batch, outbox);
@@ -116,7 +120,7 @@ impl<I: Io> Worker<I> {
         true
     }
 
-    fn apply_commands(&mut self, now: Time) -> bool {
+    fn apply_commands(&mut self, now: Time, batch: &Batch, outbox: &mut Outbox) -> bool {
         // Those that are there now; what comes meanwhile waits for the next turn.
         let waiting = self.commands.len();
         for _ in 0..waiting {
@@ -125,6 +129,13 @@ impl<I: Io> Worker<I> {
                 Ok(WorkerCommand::Yield(call, reply)) => self.hand_over(now, call, &reply),
                 Ok(WorkerCommand::Stop) => return false,
                 Err(_) => break,
+            }
+        }
+        loop {
+            let done = self.relay.poll_datagrams(outbox);
+            self.transmit(now, batch, outbox);
+            if done {
+                break;
             }
         }
         let (io, closed) = (&mut self.io, &self.closed);
@@ -228,7 +239,11 @@ impl<I: Io> Worker<I> {
             }
         }
         add(&self.counters.turns, 1);
-        self.counters.no_flow.store(self.relay.totals().no_flow, Relaxed);
+        let totals = self.relay.totals();
+        self.counters.no_flow.store(totals.no_flow, Relaxed);
+        self.counters
+            .datagrams_refused
+            .store(totals.datagrams_refused, Relaxed);
     }
 }
 

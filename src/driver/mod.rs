@@ -3,7 +3,8 @@
 //! Invariant: when [`Driver::install`] returns, the plan stands in its worker's queue; the reply that names its ports
 //! may leave. A full queue makes the caller wait, it never loses a plan. Waking a worker is left to
 //! [`Driver::flush`], which does it at most once in `limits::WAKE_INTERVAL`: a packet wakes the worker by itself and
-//! finds the plans that were queued before it, so only closing sockets and timers wait for this.
+//! finds the plans that were queued before it, so only closing sockets, timers and the datagrams of handshakes wait for
+//! this, and no longer than that.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -76,10 +77,18 @@ impl Driver {
         self.queue(worker, WorkerCommand::Apply(Command::Install(set), sockets));
     }
 
-    /// Has a call's worker send a datagram of the control side's own.
+    /// Has a call's worker send a datagram of the control side's own. Never waits: if the queue is full it is lost, as
+    /// it may be on its way, and whoever speaks STUN or DTLS says it again.
     pub fn send(&mut self, datagram: Datagram) {
-        let worker = self.worker_of(datagram.call);
-        self.queue(worker, WorkerCommand::Apply(Command::Send(datagram), Vec::new()));
+        let WorkerId(worker) = self.worker_of(datagram.call);
+        let port = &self.workers[usize::from(worker)];
+        self.wakes[usize::from(worker)].told = true;
+        let command = WorkerCommand::Apply(Command::Send(datagram), Vec::new());
+        let counter = match port.commands.try_send(command) {
+            Ok(()) => &port.counters.commands_queued,
+            Err(_) => &port.counters.datagrams_lost,
+        };
+        counter.fetch_add(1, Release);
     }
 
     /// Ends a call's flows.

@@ -123,6 +123,8 @@ fn workers(control: &Control, page: &mut Page) {
             ("send_error", counters.send_errors.load(Relaxed)),
             ("events_lost", counters.events_lost.load(Relaxed)),
             ("taps_lost", counters.taps_lost.load(Relaxed)),
+            ("datagrams_lost", counters.datagrams_lost.load(Relaxed)),
+            ("datagrams_refused", counters.datagrams_refused.load(Relaxed)),
             ("panics", counters.panics.load(Relaxed)),
         ];
         for (reason, count) in lost {

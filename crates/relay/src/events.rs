@@ -46,9 +46,14 @@ impl Events {
         }
     }
 
-    /// Queues a packet that is handed up, unless too many wait.
-    pub(crate) fn punt(&mut self, event: impl FnOnce() -> Event) -> bool {
-        let room = self.punts < limits::PUNTS_MAX && self.queue.len() < limits::EVENTS_MAX;
+    /// Queues a packet that is handed up, unless too many wait. `known` = it does not come from a stranger.
+    pub(crate) fn punt(&mut self, known: bool, event: impl FnOnce() -> Event) -> bool {
+        let most = if known {
+            limits::PUNTS_MAX
+        } else {
+            limits::PUNTS_STRANGE_MAX
+        };
+        let room = self.punts < most && self.queue.len() < limits::EVENTS_MAX;
         if room {
             self.punts += 1;
             self.queue.push_back(event());

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use plan::{Component, DropReason, Event, FlowStats, Framing, Learning, Plan, PuntKind, TapPoint, Time};
+use plan::{Component, DropReason, FlowStats, Framing, Learning, Plan, PuntKind, TapPoint, Time};
 use rtp::{Header, Kind, rtcp};
 
 use crate::egress::Medium;
@@ -311,37 +311,6 @@ impl Relay {
             let ends = (packet.arrival.source, local.addr);
             self.taps
                 .copy(now, &flow.plan.taps, TapPoint::Ingress, ends, packet.bytes);
-        }
-    }
-
-    #[cold]
-    fn punt(&mut self, at: Time, owner: SocketOwner, packet: &Packet<'_>, kind: PuntKind) -> Verdict {
-        let slot = owner.slot;
-        let Some(flow) = self.table.flows.get(slot as usize) else {
-            return Verdict::Dropped(slot, DropReason::NoFlow);
-        };
-        let stats = &flow.plan.stats;
-        FlowStats::add(
-            match kind {
-                PuntKind::Stun => &stats.stun,
-                PuntKind::Dtls => &stats.dtls,
-            },
-            1,
-        );
-        let (call, flow) = (flow.call, flow.plan.flow);
-        let queued = self.events.punt(|| Event::Punted {
-            call,
-            flow,
-            local: packet.arrival.socket,
-            kind,
-            from: packet.arrival.source,
-            at,
-            bytes: packet.bytes.into(),
-        });
-        if queued {
-            Verdict::Punted
-        } else {
-            Verdict::Dropped(slot, DropReason::PuntFull)
         }
     }
 }

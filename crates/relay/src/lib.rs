@@ -2,7 +2,8 @@
 //!
 //! One [`Relay`] belongs to one worker. Its loop:
 //!
-//! 1. [`Relay::apply`] every waiting command, then [`Relay::drain_released`] (close or reuse those sockets);
+//! 1. [`Relay::apply`] every waiting command, send what [`Relay::poll_datagrams`] has, then [`Relay::drain_released`]
+//!    (close or reuse those sockets);
 //! 2. receive into a [`Batch`], waiting no longer than [`Relay::poll_timeout`];
 //! 3. [`Relay::receive`] and send the [`Outbox`] until the batch is done;
 //! 4. [`Relay::handle_timeout`] and send the outbox;
@@ -12,6 +13,7 @@
 //! allocated, locked or logged for a packet that is forwarded, but for the first of a flow; a set of plans applies as a whole, between batches.
 #![forbid(unsafe_code)]
 
+mod control;
 mod egress;
 mod events;
 mod flow;
@@ -68,6 +70,8 @@ pub struct Totals {
     pub taps_lost: u64,
     /// Flows, sinks and sockets beyond a limit.
     pub refused: u64,
+    /// Datagrams of the control side that were not sent: the call has no such socket, or too many wait.
+    pub datagrams_refused: u64,
 }
 
 /// Executes the plans of one worker.
@@ -77,6 +81,7 @@ pub struct Relay {
     events: events::Events,
     taps: tap::Taps,
     timers: timers::Timers,
+    datagrams: control::Datagrams,
     rng: SmallRng,
     /// Where a packet is unprotected that goes on as it came.
     copy: Vec<u8>,
@@ -91,6 +96,7 @@ impl Relay {
             events: events::Events::default(),
             taps: tap::Taps::default(),
             timers: timers::Timers::default(),
+            datagrams: control::Datagrams::default(),
             rng: SmallRng::seed_from_u64(config.seed),
             copy: Vec::with_capacity(srtp::limits::PACKET_LEN_MAX),
             totals: Totals::default(),
@@ -109,8 +115,7 @@ impl Relay {
                 }
             }
             Command::Remove(call) => self.table.remove(call),
-            // Nobody makes them yet.
-            Command::Send(_) => {}
+            Command::Send(datagram) => self.queue(datagram),
         }
     }
 
@@ -155,6 +160,12 @@ impl Relay {
         }
     }
 
+    /// Puts datagrams of the control side ([`Command::Send`]) into the outbox; false = it is full: send, clear it, call
+    /// again. Before [`drain_released`](Self::drain_released), so that a call's last words still have their socket.
+    pub fn poll_datagrams(&mut self, out: &mut Outbox) -> bool {
+        self.dequeue(out)
+    }
+
     /// Hands out what happened.
     pub fn drain_events(&mut self, f: impl FnMut(Event)) {
         self.events.drain(&mut self.table.flows, f);
@@ -177,6 +188,7 @@ impl Relay {
             events_lost,
             taps_lost,
             refused: self.table.refused,
+            datagrams_refused: self.datagrams.refused,
             ..self.totals
         }
     }

@@ -19,6 +19,22 @@ pub const EVENTS_MAX: usize = 1024;
 /// Packets among them that were handed up.
 pub const PUNTS_MAX: usize = 256;
 
+/// How many of those may come from sources that nobody knows.
+pub const PUNTS_STRANGE_MAX: usize = 128;
+
+/// Packets that one flow hands up in [`PUNT_WINDOW_MS`] from sources that it knows, and as many again from others: more
+/// than pacing lets an ICE agent send (RFC 8445 §14.2: one in 5 ms at most), and a flight of DTLS.
+pub const PUNTS_PER_WINDOW: u8 = 24;
+
+/// Window of that budget, in ms.
+pub const PUNT_WINDOW_MS: u32 = 100;
+
+/// Bytes of the largest packet that is handed up: neither STUN nor DTLS sends more than fits a frame.
+pub const PUNT_BYTES_MAX: usize = 2048;
+
+/// Datagrams of the control side waiting to be sent; more are dropped and counted.
+pub const DATAGRAMS_MAX: usize = 1024;
+
 /// Bytes of tapped packets waiting to be drained.
 pub const TAP_BYTES_MAX: usize = 1 << 20;
 

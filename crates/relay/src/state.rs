@@ -2,6 +2,7 @@
 
 use plan::{Plan, Time};
 
+use crate::control::Budget;
 use crate::guard::Guard;
 use crate::keys::Keys;
 use crate::limits;
@@ -28,6 +29,8 @@ pub(crate) struct State {
     pub(crate) next_pierce: Option<Time>,
     /// How many of them were sent.
     pub(crate) pierced: u16,
+    /// What may still be handed up.
+    pub(crate) punts: Budget,
 }
 
 impl State {
@@ -44,6 +47,7 @@ impl State {
             next_report: None,
             next_pierce: None,
             pierced: 0,
+            punts: Budget::default(),
         }
     }
 

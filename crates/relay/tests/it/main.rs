@@ -1,6 +1,7 @@
 //! The relay at its boundary: plans and packets in, packets and reports out.
 
 mod allocation;
+mod control;
 mod forwarding;
 mod invariants;
 mod learning;

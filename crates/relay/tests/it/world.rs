@@ -180,6 +180,31 @@ impl World {
         sent
     }
 
+    /// Many datagrams at once, of the same bytes: how many are handed up and how many dropped.
+    pub(crate) fn arrive_all(&mut self, from: &[(&str, u32)], bytes: &[u8]) -> (u64, u64) {
+        let before = self.relay.totals();
+        let mut batch = Batch::new(from.len(), bytes.len());
+        for (from, at) in from {
+            batch.push_bytes(SocketId(*at), addr(from), bytes);
+        }
+        while !self.relay.receive(self.now(), &mut batch, &mut self.out) {
+            self.out.clear();
+        }
+        let after = self.relay.totals();
+        (after.punted - before.punted, after.dropped - before.dropped)
+    }
+
+    pub(crate) fn command(&mut self, command: Command) {
+        self.relay.apply(self.now(), command);
+    }
+
+    /// What the control side wants sent, as `socket>destination`.
+    pub(crate) fn datagrams(&mut self) -> String {
+        self.batch.clear();
+        self.relay.poll_datagrams(&mut self.out);
+        self.take()
+    }
+
     /// What is due now, as `socket>destination`.
     pub(crate) fn timeout(&mut self) -> String {
         self.batch.clear();
