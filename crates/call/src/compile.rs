@@ -7,7 +7,6 @@ use plan::{
     Component, Framing, Learning, MediaState, Plan, PlanSet, RtcpPolicy, RtcpReports, Security, Sink, Sinks,
     SourcePolicy, Tap, TapPoint, Time,
 };
-use sdp::Protocol;
 use smallvec::SmallVec;
 
 use crate::Output;
@@ -95,7 +94,8 @@ impl Call {
         };
         let local = sockets.first().map(|s| s.addr.ip());
         let carrier = self.carrier(media);
-        let (recv, send) = match framing(media) {
+        let framing = self.framing(media);
+        let (recv, send) = match framing {
             Framing::Rtp => carrier.security(component),
             _ => (Security::Plain, Security::Plain),
         };
@@ -112,7 +112,7 @@ impl Call {
                 .zip(local)
                 .is_some_and(|(peer, local)| address::is_forbidden(&self.config, local, peer.ip())),
             sockets,
-            framing: framing(media),
+            framing,
             component,
             source: SourcePolicy {
                 // Before its party has been told of a socket, whoever sends there is a stranger.
@@ -164,15 +164,19 @@ impl Call {
                 process: plan::Process {
                     ext_map: extmap::map(from, sink),
                     payload_types: Vec::new(),
-                    keep_protection: false,
+                    keep_protection: self.keeps_protection(from, sink),
                 },
-                rtcp: match (self.generate_rtcp, from.feedback && !sink.feedback) {
-                    (true, _) => RtcpPolicy::Consume,
-                    (false, true) => RtcpPolicy::StripFeedback,
-                    (false, false) => RtcpPolicy::Forward,
-                },
+                rtcp: self.rtcp_policy(from, sink),
             })
             .collect()
+    }
+
+    pub(crate) fn rtcp_policy(&self, from: &Media, sink: &Media) -> RtcpPolicy {
+        match (self.generate_rtcp, from.feedback && !sink.feedback) {
+            (true, _) => RtcpPolicy::Consume,
+            (false, true) => RtcpPolicy::StripFeedback,
+            (false, false) => RtcpPolicy::Forward,
+        }
     }
 
     fn reports(&self, media: &Media) -> RtcpReports {
@@ -184,7 +188,7 @@ impl Call {
         }
     }
 
-    fn taps(&self) -> Vec<Tap> {
+    pub(crate) fn taps(&self) -> Vec<Tap> {
         let Some(id) = self.active_tap() else {
             return Vec::new();
         };
@@ -197,15 +201,5 @@ impl Call {
             .filter(|(on, _)| *on)
             .map(|(_, point)| Tap { id, point })
             .collect()
-    }
-}
-
-fn framing(media: &Media) -> Framing {
-    match media.protocol {
-        _ if media.opaque => Framing::Opaque,
-        Protocol::Udptl => Framing::Udptl,
-        protocol if protocol.is_srtp() => Framing::Srtp,
-        protocol if protocol.is_rtp() => Framing::Rtp,
-        _ => Framing::Opaque,
     }
 }

@@ -38,6 +38,8 @@ pub struct Config {
     pub ssrc_reporting: SsrcReporting,
     /// Recording.
     pub recording: RecordingConfig,
+    /// What is done with SRTP whose key both parties have.
+    pub srtp_passthrough: SrtpPassthrough,
     /// A blank line followed by more text in SDP is an error instead of its end.
     pub reject_invalid_sdp: bool,
 }
@@ -59,6 +61,7 @@ impl Default for Config {
             measure_rtp: false,
             ssrc_reporting: SsrcReporting::Full,
             recording: RecordingConfig::default(),
+            srtp_passthrough: SrtpPassthrough::Verify,
             reject_invalid_sdp: false,
         }
     }
@@ -130,6 +133,15 @@ pub enum SsrcReporting {
     Global,
     /// Nowhere.
     None,
+}
+
+/// What is done with SRTP whose key both parties have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SrtpPassthrough {
+    /// It is authenticated, and forwarded as it came.
+    Verify,
+    /// It is forwarded as it came, by whomever it was sent.
+    Blind,
 }
 
 /// Recording to pcap.

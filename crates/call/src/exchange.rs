@@ -7,7 +7,7 @@ use sdp::Text;
 use crate::call::Call;
 use crate::model::{Foreign, Media, MediaId, PartyId};
 use crate::negotiate::said::Said;
-use crate::negotiate::{Role, address, codec, extmap, learning, mux, ports, sdes, transport};
+use crate::negotiate::{Role, address, codec, extmap, learning, mux, osrtp, ports, sdes, transport};
 use crate::offer_answer::{Exchange, Takings};
 use crate::rewrite::{Deal, Line};
 use crate::{Env, Family};
@@ -141,6 +141,7 @@ impl Call {
             role,
             is_new,
         );
+        osrtp::negotiate(role, settings, &said, (&mut sender, &mut receiver), is_new);
         if is_new || receiver.protocol == sender.protocol {
             receiver.formats_text = sender.formats_text.clone();
         }
@@ -166,7 +167,8 @@ impl Call {
             Role::Offer => mux::offer(&mut sender.mux, &mut receiver.mux, said.mux, &settings.rtcp),
             Role::Answer => mux::answer(&mut sender.mux, &mut receiver.mux, said.mux),
         };
-        sdes::negotiate(role, settings, &said, &mut sender, &mut receiver, &mut deal);
+        let sides = (&mut sender, &mut receiver);
+        sdes::negotiate(role, settings, &said, sides, &mut deal, env.rng());
         learning::apply(&mut sender, &mut receiver, settings);
         let taken = self.take_ports(env, exchange, takings, (&mut sender, &mut receiver), &said, &deal);
         receiver.learning.public |= taken.is_ok();

@@ -8,6 +8,7 @@
 //! (they belong to `relay`, which this crate does not know).
 #![forbid(unsafe_code)]
 
+mod base64;
 mod call;
 mod carrier;
 mod compile;
@@ -24,6 +25,7 @@ mod negotiate;
 mod offer_answer;
 mod output;
 mod poll;
+mod protection;
 mod reception;
 mod recording;
 mod reset;
@@ -33,7 +35,9 @@ mod topology;
 mod view;
 
 pub use call::{Call, SdpReply};
-pub use config::{Config, MediaPolicy, Mos, MosFormula, RecordingConfig, SsrcReporting, Timeouts};
+pub use config::{
+    Config, MediaPolicy, Mos, MosFormula, RecordingConfig, SrtpPassthrough, SsrcReporting, Timeouts,
+};
 pub use env::{Env, LocalSockets, PortError, PortRequest, Ports};
 pub use interfaces::{AddressId, Family, Interfaces, LocalAddress, LogicalInterface, PortRange};
 pub use output::{

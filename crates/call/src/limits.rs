@@ -18,6 +18,9 @@ pub const CODECS_MAX: usize = 128;
 /// SSRCs of one media that its description may name: what a browser with simulcast and retransmission has, and more.
 pub const SSRCS_MAX: usize = 32;
 
+/// `a=crypto` lines of one media that are looked at; twelve suites are known.
+pub const CRYPTO_LINES_MAX: usize = 32;
+
 /// Streams that reception reports are kept for.
 pub const REPORTED_SSRCS_MAX: usize = 64;
 

@@ -3,7 +3,7 @@
 //! Sockets, tags, codecs and directions stay: the call goes on, only what we believe about its endpoints starts over.
 
 use crate::call::Call;
-use crate::model::{Media, Mux, PartyId};
+use crate::model::{Keying, Media, Mux, PartyId};
 
 impl Call {
     /// Forgets what is known of the endpoints of two parties: to be called before an offer between them is negotiated.
@@ -20,6 +20,7 @@ impl Media {
     /// Forgets what its party's endpoint has shown. State of ICE and of keys that signalling has taught goes here too.
     fn forget(&mut self) {
         self.mux = Mux::default();
+        self.keying = Keying::default();
         self.mixed = None;
         self.rtp.learned = None;
         self.rtcp.learned = None;

@@ -19,7 +19,7 @@ mod text;
 mod view;
 
 pub use attribute::{
-    Attribute, Candidate, CandidateType, Crypto, Direction, Extmap, Fingerprint, Fmtp, Group, Mki,
+    Attribute, Candidate, CandidateType, Crypto, CryptoKey, Direction, Extmap, Fingerprint, Fmtp, Group, Mki,
     RemoteCandidate, Rtcp, RtcpFb, Rtpmap, Setup, Ssrc, T38, T38Field, Treatment, Value,
 };
 pub use error::Error;

@@ -70,6 +70,13 @@ impl MasterKey {
         Ok(self)
     }
 
+    /// Key and salt in one, as [`MasterKey::joined`] takes them. For those that must tell a party the key; never for a
+    /// log.
+    pub fn key_and_salt(&self) -> &[u8] {
+        let spec = self.suite.spec();
+        &self.material[..spec.key_len + spec.salt_len]
+    }
+
     /// Its suite.
     pub const fn suite(&self) -> Suite {
         self.suite
@@ -195,6 +202,7 @@ mod tests {
                 assert_eq!(made.err(), Some(ParamsError::KeyLength), "{suite:?}, {wrong}");
             }
             let made = MasterKey::joined(suite, &vec![1; len]).expect("the right length");
+            assert_eq!(made.key_and_salt(), vec![1; len]);
             assert_eq!(
                 (made.key().len(), made.salt().len()),
                 (spec.key_len, spec.salt_len)

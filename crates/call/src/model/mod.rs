@@ -18,7 +18,7 @@ pub(crate) use dtls::Dtls;
 pub(crate) use ice::Ice;
 pub(crate) use media::{Armed, Foreign, Formats, Media, MediaId, Mux, Remote, SocketSet, Stream};
 pub(crate) use party::{Party, PartyId, Printed};
-pub(crate) use sdes::Sdes;
+pub(crate) use sdes::{CryptoLine, Sdes};
 pub(crate) use security::Keying;
 
 /// Media flows from a source's sender to a sink's receiver.

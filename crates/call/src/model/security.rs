@@ -18,6 +18,8 @@ pub(crate) struct Keying {
     pub(crate) dtls: Dtls,
     /// Its party may be sent SRTP although its protocol is AVP or AVPF (OSRTP, RFC 8643).
     pub(crate) opportunistic: bool,
+    /// Its packets are decrypted and encrypted again even if both parties have the same key (`recrypt`).
+    pub(crate) recrypt: bool,
 }
 
 /// One direction's keys each, from whatever source.

@@ -2,9 +2,11 @@
 
 pub(crate) mod address;
 pub(crate) mod codec;
+pub(crate) mod crypto;
 pub(crate) mod extmap;
 pub(crate) mod learning;
 pub(crate) mod mux;
+pub(crate) mod osrtp;
 pub(crate) mod ports;
 pub(crate) mod said;
 pub(crate) mod sdes;

@@ -6,8 +6,9 @@ use codecs::Format;
 use ng_protocol::{AddressSource, NgError, Settings};
 use sdp::{Address, Direction, Extmap, Session, Text, Value};
 
-use crate::limits::{CODECS_MAX, SSRCS_MAX};
-use crate::model::{Formats, Remote};
+use super::crypto;
+use crate::limits::{CODECS_MAX, CRYPTO_LINES_MAX, SSRCS_MAX};
+use crate::model::{CryptoLine, Formats, Remote};
 use crate::{Config, Family};
 
 /// One section, understood.
@@ -41,6 +42,10 @@ pub(crate) struct Said<'a> {
     pub(crate) mixed: bool,
     /// ICE is offered or accepted.
     pub(crate) ice: bool,
+    /// `a=crypto` lines that we can do something with, in its order.
+    pub(crate) cryptos: Vec<CryptoLine>,
+    /// It has keys, or says how to come by them: `a=crypto` or `a=fingerprint`.
+    pub(crate) keyed: bool,
     /// Port zero, and not a bundled one.
     pub(crate) rejected: bool,
 }
@@ -99,6 +104,8 @@ impl<'a> Said<'a> {
             extmaps: own().filter_map(extmap_of).collect(),
             mixed: has(|v| matches!(v, Value::ExtmapAllowMixed)),
             ice,
+            cryptos: cryptos_of(session, media),
+            keyed: has(|v| matches!(v, Value::Crypto(_) | Value::Fingerprint(_))),
             rejected: media.is_zero_port(),
         };
         said.read_address(session, settings, config)?;
@@ -185,6 +192,25 @@ fn rtcp_ip(told: Option<&Address>, default: IpAddr) -> IpAddr {
     told.and_then(|a| a.ip)
         .filter(|ip| !ip.is_unspecified())
         .unwrap_or(default)
+}
+
+/// Its own lines, else those of the session.
+fn cryptos_of(session: &Session, media: &sdp::Media) -> Vec<CryptoLine> {
+    if !media.protocol.is_rtp() {
+        return Vec::new();
+    }
+    let lines = |attributes: &[sdp::Attribute]| -> Vec<CryptoLine> {
+        let lines = attributes.iter().filter_map(|a| match &a.parsed {
+            Value::Crypto(line) => Some(line),
+            _ => None,
+        });
+        lines.take(CRYPTO_LINES_MAX).filter_map(crypto::read).collect()
+    };
+    let own = lines(&media.attributes);
+    if own.is_empty() {
+        return lines(&session.attributes);
+    }
+    own
 }
 
 fn extmap_of(value: &Value) -> Option<Extmap> {

@@ -25,12 +25,12 @@ pub(crate) fn negotiate(
         (Role::Answer, Some(Transport::Accept)) => {
             receiver.set_protocol(said.media.protocol, &said.media.protocol_text);
         }
-        (Role::Offer, Some(transport)) => {
+        // COMPAT(rtpengine): also in an answer, where the offerer expects the protocol it offered; scripts that say so
+        // know why.
+        (_, Some(transport)) => {
             let name = Text::from(transport.name());
             receiver.set_protocol(Protocol::of(&name), &name);
         }
-        // COMPAT(rtpengine): an offerer is answered in the protocol it offered.
-        (Role::Answer, Some(_)) => {}
     }
     let asked_for_offer = role.is_offer() && asked.is_some_and(|t| t != Transport::Accept);
     if is_new && !asked_for_offer || receiver.protocol.is_rtp() != said.media.protocol.is_rtp() {

@@ -94,7 +94,7 @@ impl Call {
             attributes,
             out,
         );
-        print_keying(deal, media, attributes, out);
+        print_keying(deal, settings, attributes, out);
         if let Some(ptime) = said.and_then(|s| s.ptime).or(media.ptime) {
             attributes.generate(out, &["ptime:", itoa::Buffer::new().format(ptime)]);
         }

@@ -12,7 +12,7 @@ mod session;
 use sdp::Extmap;
 
 use crate::call::Call;
-use crate::model::{Formats, Media, MediaId};
+use crate::model::{CryptoLine, Formats, Media, MediaId};
 use crate::negotiate::said::Said;
 use crate::offer_answer::Exchange;
 
@@ -25,6 +25,8 @@ pub(crate) struct Deal {
     pub(crate) extmaps: Vec<Extmap>,
     /// `a=rtcp-mux`.
     pub(crate) mux: bool,
+    /// `a=crypto`, in order.
+    pub(crate) cryptos: Vec<CryptoLine>,
     /// Port 0.
     pub(crate) rejected: bool,
     /// Port 0 because the sender's body is silent about it; what is known of it is printed all the same.
@@ -49,6 +51,7 @@ impl Line<'_> {
             codecs: media.codecs.clone(),
             extmaps: Vec::new(),
             mux: media.mux.active,
+            cryptos: Vec::new(),
             rejected: rejected || media.sockets.is_empty() || media.foreign.is_some(),
             silent: true,
         };

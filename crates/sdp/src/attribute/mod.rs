@@ -14,7 +14,7 @@ pub use codec::{Fmtp, RtcpFb, Rtpmap};
 pub use grouping::{Direction, Extmap, Group, Ssrc};
 pub use ice::{Candidate, CandidateType, RemoteCandidate};
 pub use rtcp::Rtcp;
-pub use security::{Crypto, Fingerprint, Mki, Setup};
+pub use security::{Crypto, CryptoKey, Fingerprint, Mki, Setup};
 pub use t38::{T38, T38Field};
 
 use crate::{Text, scan};

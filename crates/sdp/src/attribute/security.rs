@@ -58,16 +58,31 @@ pub struct Crypto {
     pub tag: u32,
     /// Suite, as written.
     pub suite: Text,
-    /// Key and salt of the first key, base64 as written (often without padding).
-    pub key: Text,
-    /// Lifetime of the first key, as written: `2^31`.
-    pub lifetime: Option<Text>,
-    /// Master key identifier of the first key.
-    pub mki: Option<Mki>,
-    /// Keys after the first one, as written.
-    pub more_keys: Vec<Text>,
+    /// The keys, one at least; several are told apart by their identifiers.
+    pub keys: Vec<CryptoKey>,
     /// Session parameters, as written: `UNENCRYPTED_SRTP`, `KDR=…`.
     pub parameters: Vec<Text>,
+}
+
+/// One key of a [`Crypto`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct CryptoKey {
+    /// Key and salt, base64 as written (often without padding).
+    pub key: Text,
+    /// Lifetime, as written: `2^31`.
+    pub lifetime: Option<Text>,
+    /// Master key identifier.
+    pub mki: Option<Mki>,
+}
+
+/// Without the key itself.
+impl fmt::Debug for CryptoKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CryptoKey")
+            .field("lifetime", &self.lifetime)
+            .field("mki", &self.mki)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Master key identifier `VALUE:LENGTH`.
@@ -119,35 +134,41 @@ impl Crypto {
     pub(super) fn parse(value: &Text) -> Option<Self> {
         let mut words = scan::words(value);
         let (tag, suite, keys) = (words.next()?, words.next()?, words.next()?);
-        let mut keys = keys.split(|&b| b == b';');
-        let first = keys.next()?;
-        let (method, info) = scan::split_once(first, b':')?;
-        if !method.eq_ignore_ascii_case(b"inline") {
-            return None;
-        }
-        let mut info = info.split(|&b| b == b'|');
-        let key = info.next().filter(|k| !k.is_empty())?;
-        let mut crypto = Self {
+        let keys = keys.split(|&b| b == b';').map(|key| CryptoKey::parse(value, key));
+        Some(Self {
             tag: scan::number(tag, 999_999_999)?.try_into().ok()?,
             suite: value.share(suite),
-            key: value.share(key),
-            lifetime: None,
-            mki: None,
-            more_keys: keys.map(|k| value.share(k)).collect(),
+            keys: keys.collect::<Option<_>>()?,
             parameters: words.map(|p| value.share(p)).collect(),
-        };
-        for part in info {
-            // Only the MKI has a colon; both parts are optional.
-            match part.contains(&b':') {
-                true => crypto.mki = Some(Mki::parse(part)?),
-                false => crypto.lifetime = Some(value.share(part)),
-            }
-        }
-        Some(crypto)
+        })
     }
 
     /// Whether a session parameter is there, letter case aside.
     pub fn has_parameter(&self, name: &str) -> bool {
         self.parameters.iter().any(|p| p.is(name))
+    }
+}
+
+impl CryptoKey {
+    /// `inline:KEY[|LIFETIME][|MKI:LENGTH]`
+    fn parse(value: &Text, text: &[u8]) -> Option<Self> {
+        let (method, info) = scan::split_once(text, b':')?;
+        if !method.eq_ignore_ascii_case(b"inline") {
+            return None;
+        }
+        let mut info = info.split(|&b| b == b'|');
+        let mut key = Self {
+            key: value.share(info.next().filter(|k| !k.is_empty())?),
+            lifetime: None,
+            mki: None,
+        };
+        for part in info {
+            // Only the MKI has a colon; both parts are optional.
+            match part.contains(&b':') {
+                true => key.mki = Some(Mki::parse(part)?),
+                false => key.lifetime = Some(value.share(part)),
+            }
+        }
+        Some(key)
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use sdp::{
-    Attribute, Candidate, CandidateType, Crypto, Direction, Extmap, Fingerprint, Fmtp, Group, Mki,
+    Attribute, Candidate, CandidateType, Crypto, CryptoKey, Direction, Extmap, Fingerprint, Fmtp, Group, Mki,
     RemoteCandidate, Rtcp, RtcpFb, Rtpmap, Setup, Ssrc, T38, T38Field, Text, Treatment, Value,
 };
 
@@ -150,24 +150,30 @@ fn keys() {
         read("fingerprint:SHA-256 AB:cd:01"),
         Value::Fingerprint(fingerprint)
     );
+    let key = |key, lifetime: Option<&str>, mki| CryptoKey {
+        key: text(key),
+        lifetime: lifetime.map(text),
+        mki,
+    };
     let plain = Crypto {
         tag: 1,
         suite: text("AES_CM_128_HMAC_SHA1_80"),
-        key: text("QUJD"),
-        lifetime: None,
-        mki: None,
-        more_keys: vec![],
+        keys: vec![key("QUJD", None, None)],
         parameters: vec![],
     };
     assert_eq!(
         read("crypto:1 AES_CM_128_HMAC_SHA1_80 inline:QUJD"),
         Value::Crypto(plain.clone())
     );
-    let mki = Crypto {
-        mki: Some(Mki {
+    let identified = |lifetime| {
+        let mki = Mki {
             value: 258,
             length: 4,
-        }),
+        };
+        key("QUJD", lifetime, Some(mki))
+    };
+    let mki = Crypto {
+        keys: vec![identified(None)],
         ..plain.clone()
     };
     assert_eq!(
@@ -175,8 +181,7 @@ fn keys() {
         Value::Crypto(mki.clone())
     );
     let full = Crypto {
-        lifetime: Some(text("2^20")),
-        more_keys: vec![text("inline:REVG")],
+        keys: vec![identified(Some("2^20")), key("REVG", None, None)],
         parameters: vec![text("UNENCRYPTED_SRTP"), text("KDR=1")],
         ..mki
     };

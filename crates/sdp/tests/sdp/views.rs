@@ -78,7 +78,7 @@ fn session_level_is_a_default() {
     is(view.mid(), "m");
     is(view.label(), "ml");
     assert_eq!(view.setup(), Some(&Setup::Active));
-    assert!(view.cryptos().iter().all(|c| c.key == "M") && view.cryptos().len() == 2);
+    assert!(view.cryptos().iter().all(|c| c.keys[0].key == "M") && view.cryptos().len() == 2);
     let uris: Vec<String> = view.extmaps().iter().map(|m| m.uri.to_string()).collect();
     assert_eq!(uris, ["m2", "s1"]);
     assert!(view.is_rtcp_mux() && view.is_bundle_only());
