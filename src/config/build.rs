@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use call::{MediaPolicy, Mos, MosFormula, PortRange, RecordingConfig, SsrcReporting};
+use call::{MediaPolicy, Mos, MosFormula, PortRange, RecordingConfig, SrtpPassthrough, SsrcReporting};
 use plan::Learning;
 
 use super::interfaces::{Builder, DefaultPorts, parse_ports};
@@ -12,7 +12,7 @@ use super::limits::THREADS_MAX;
 use super::listeners;
 use super::model::{
     Config, Facility, LimitSettings, Listener, Listeners, LogFormat, LogSettings, LogSubsystem, Offload,
-    RecordFormat, SrtpPassthrough, TimeoutNotice, XmlrpcFormat,
+    RecordFormat, TimeoutNotice, XmlrpcFormat,
 };
 use super::values::Values;
 use super::{ConfigError, Machine};
@@ -43,10 +43,6 @@ pub(super) fn config(
         log: log(values)?,
         control_tos: byte(values, "control-tos")?,
         limits: limits(values)?,
-        srtp_passthrough: match values.choice("srtp-passthrough")? {
-            Some("blind") => SrtpPassthrough::Blind,
-            _ => SrtpPassthrough::Verify,
-        },
         templates,
         record_format: match values.choice("recording-format")? {
             Some("eth") => RecordFormat::Eth,
@@ -98,6 +94,10 @@ fn call(
             dir: values.text("recording-dir"),
             egress: values.flag("record-egress")?,
             both: values.flag("record-both")?,
+        },
+        srtp_passthrough: match values.choice("srtp-passthrough")? {
+            Some("blind") => SrtpPassthrough::Blind,
+            _ => SrtpPassthrough::Verify,
         },
         reject_invalid_sdp: values.flag("reject-invalid-sdp")?,
     })

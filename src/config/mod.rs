@@ -30,5 +30,5 @@ pub use load::from_args;
 pub use machine::{DeviceAddress, Machine};
 pub use model::{
     Action, Config, Facility, LimitSettings, Listener, Listeners, LogFormat, LogSettings, LogSubsystem,
-    Offload, RecordFormat, SrtpPassthrough, TimeoutNotice, XmlrpcFormat,
+    Offload, RecordFormat, TimeoutNotice, XmlrpcFormat,
 };

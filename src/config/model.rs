@@ -36,8 +36,6 @@ pub struct Config {
     pub control_tos: u8,
     /// When new calls are refused.
     pub limits: LimitSettings,
-    /// What happens to SRTP whose keys pass through.
-    pub srtp_passthrough: SrtpPassthrough,
     /// Signalling templates: name to a string of `rtpp-flags` syntax. `default` applies to every command, the name of a
     /// command to that one.
     pub templates: BTreeMap<String, String>,
@@ -175,15 +173,6 @@ pub struct LimitSettings {
     pub cpu_percent: Option<f64>,
     /// Received bytes per second.
     pub bandwidth_bytes: Option<u64>,
-}
-
-/// What happens to SRTP whose keys pass through us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SrtpPassthrough {
-    /// Authenticated at ingress, forwarded as it came.
-    Verify,
-    /// Forwarded without a look.
-    Blind,
 }
 
 /// Packet framing of pcap files.

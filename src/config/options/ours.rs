@@ -13,8 +13,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         &["verify", "blind"],
         "Authenticate SRTP also where its keys pass through, or forward it without a look.",
     )
-    .default("verify")
-    .later(),
+    .default("verify"),
     list(
         "media-address-allow",
         "ADDRESS/BITS",

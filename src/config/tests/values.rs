@@ -7,7 +7,8 @@ fn values_are_typed() {
     let config = config(
         "-i 10.0.0.1 -t -1 -f -E -L9 --log-level-control=3 -T 184 -a 7200 -s 0 -d 0 --max-sessions=0 --max-cpu 90.5 \
          --endpoint-learning=delayed --mos LQ --mos legacy --b2b-url=http://127.0.0.1:8090/ -x 2 --log-facility=local3 \
-         --media-address-allow=127.0.0.0/8;::1 --num-threads=2 --recording-format eth --recording-dir /tmp/r",
+         --media-address-allow=127.0.0.0/8;::1 --num-threads=2 --recording-format eth --recording-dir /tmp/r \
+         --srtp-passthrough=blind",
     );
     assert_eq!(config.offload, Offload::Off);
     assert_eq!(config.log.level, 7);
@@ -38,6 +39,7 @@ fn values_are_typed() {
         config.call.media_policy.allow,
         [(ip("127.0.0.0"), 8), (ip("::1"), 128)]
     );
+    assert_eq!(config.call.srtp_passthrough, call::SrtpPassthrough::Blind);
     assert_eq!(config.num_threads, Some(2));
     assert_eq!(config.record_format, RecordFormat::Eth);
     assert_eq!(config.call.recording.dir.as_deref(), Some("/tmp/r"));
