@@ -124,7 +124,8 @@ impl Shard {
             Command::Delete(args) => self.delete(args),
             Command::Query(args) => {
                 let key = self.existing(&args.call_id, NgError::UnknownCallId)?;
-                self.with_env(key, |call, _, _| call.query(args)).map(ok_with)
+                self.with_env(key, |call, now, _| call.query(now, args))
+                    .map(ok_with)
             }
             Command::Connect(args) => self.connect(args),
             Command::StartRecording(args) => {

@@ -9,6 +9,7 @@ use ng_protocol::{
 };
 use plan::{CallKey, Event, FlowId, Time};
 
+use crate::diagnosis::ReportFacts;
 use crate::model::{Model, Stream};
 use crate::reception::{Quality, ReceptionLog, Report, Totals};
 use crate::recording::Recording;
@@ -124,8 +125,13 @@ impl Call {
     }
 
     /// `query`.
-    pub fn query(&self, args: &QueryArgs) -> Result<Dict<'static>, NgError> {
-        self.run_query(args)
+    pub fn query(&self, now: Time, args: &QueryArgs) -> Result<Dict<'static>, NgError> {
+        self.run_query(now, args)
+    }
+
+    /// What `query` says without the diagnosis.
+    pub fn counters(&self) -> Dict<'static> {
+        self.view(None, crate::view::Detail::Counters)
     }
 
     /// `connect` within this call (merge first if the parties are in two).
@@ -170,13 +176,13 @@ impl Call {
     }
 
     /// A report of the worker.
-    pub fn handle_event(&mut self, _now: Time, event: &Event) {
+    pub fn handle_event(&mut self, now: Time, event: &Event) {
         match event {
             Event::Learned {
                 flow, peer, settled, ..
             } => {
                 if let Some(stream) = self.stream_mut(*flow) {
-                    stream.learned = Some((*peer, *settled));
+                    stream.learn(now, *peer, *settled);
                 }
             }
             Event::Reception { .. } => self.note_reception(event),
@@ -225,6 +231,7 @@ impl Call {
     /// A report; the clock rate its jitter counts in is that of the stream it is about.
     fn note_reception(&mut self, event: &Event) {
         let Event::Reception {
+            flow,
             at,
             reporter,
             ssrc,
@@ -237,6 +244,13 @@ impl Call {
         else {
             return;
         };
+        if let Some(stream) = self.stream_mut(*flow) {
+            let fraction_lost = *fraction_lost;
+            stream.report = Some(ReportFacts {
+                at: *at,
+                fraction_lost,
+            });
+        }
         let streams = self.model.medias.iter().map(|(_, m)| m);
         let (clock_rate, full_band) = streams
             .filter_map(|m| {

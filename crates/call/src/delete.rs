@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::call::Call;
 use crate::model::PartyId;
+use crate::view::Detail;
 
 impl Call {
     pub(crate) fn run_delete(&mut self, now: Time, args: &DeleteArgs) -> Result<Dict<'static>, NgError> {
@@ -19,7 +20,11 @@ impl Call {
         if self.measured_at == self.created() {
             self.measure(now);
         }
-        let reply = if args.fast { Dict::new() } else { self.view(None) };
+        let reply = if args.fast {
+            Dict::new()
+        } else {
+            self.view(None, Detail::Counters)
+        };
         let delay = match args.delay_s {
             Some(seconds) => Duration::from_secs(seconds.into()),
             None => self.config.timeouts.delete_delay,

@@ -14,6 +14,7 @@ mod carrier;
 mod compile;
 mod config;
 mod delete;
+pub mod diagnosis;
 mod dialogue;
 mod env;
 mod exchange;

@@ -4,28 +4,38 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
 use ng_protocol::{Dict, NgError, QueryArgs, Value};
-use plan::{FlowStats, SsrcStats};
+use plan::{FlowStats, SsrcStats, Time};
 use smallvec::SmallVec;
 
 use crate::call::Call;
+use crate::diagnosis;
 use crate::model::{Media, MediaId, Party, PartyId, Stream};
 use crate::negotiate::address;
 use crate::poll::last_packet;
 use crate::{Family, SsrcReporting, text};
 
+/// How much a reply says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What the reference says.
+    Counters,
+    /// That, and what is wrong as of now.
+    Explained(Time),
+}
+
 impl Call {
-    pub(crate) fn run_query(&self, args: &QueryArgs) -> Result<Dict<'static>, NgError> {
+    pub(crate) fn run_query(&self, now: Time, args: &QueryArgs) -> Result<Dict<'static>, NgError> {
         let limits = [args.from_tag.as_ref(), args.to_tag.as_ref()];
         let wanted: Vec<_> = limits.into_iter().flatten().collect();
         if wanted.is_empty() {
-            return Ok(self.view(None));
+            return Ok(self.view(None, Detail::Explained(now)));
         }
         let parties: Vec<PartyId> = wanted.iter().filter_map(|t| self.model.party_by_tag(t)).collect();
-        Ok(self.view(Some(&parties)))
+        Ok(self.view(Some(&parties), Detail::Explained(now)))
     }
 
     /// The whole reply, limited to some parties if asked for.
-    pub(crate) fn view(&self, only: Option<&[PartyId]>) -> Dict<'static> {
+    pub(crate) fn view(&self, only: Option<&[PartyId]>, detail: Detail) -> Dict<'static> {
         let created = self.created();
         let mut tags = Dict::with_capacity(self.model.parties.len());
         for (id, party) in self
@@ -38,7 +48,7 @@ impl Call {
                 Some(tag) => tag.to_str().into_owned(),
                 None => format!("<untagged {}>", id.number()),
             };
-            tags.push(key, self.view_party(id, party));
+            tags.push(key, self.view_party(id, party, detail));
         }
         let mut top = Dict::with_capacity(10)
             .with("created", created.as_secs())
@@ -60,14 +70,17 @@ impl Call {
                 Dict::new().with("call recording", 1).with("forwarding", 0),
             );
         }
+        if let Detail::Explained(now) = detail {
+            top.push("diagnosis", self.view_diagnosis(now));
+        }
         top.with("totals", self.view_totals())
     }
 
-    fn view_party(&self, id: PartyId, party: &Party) -> Dict<'static> {
+    fn view_party(&self, id: PartyId, party: &Party, detail: Detail) -> Dict<'static> {
         let medias: Value<'static> = party
             .medias
             .iter()
-            .map(|m| self.view_media(*m, &self.model.medias[*m]))
+            .map(|m| self.view_media(*m, &self.model.medias[*m], detail))
             .collect();
         let aliases =
             (!party.aliases.is_empty()).then(|| party.aliases.iter().cloned().collect::<Value<'static>>());
@@ -106,7 +119,7 @@ impl Call {
         seen.iter().map(describe).collect()
     }
 
-    fn view_media(&self, id: MediaId, media: &Media) -> Dict<'static> {
+    fn view_media(&self, id: MediaId, media: &Media, detail: Detail) -> Dict<'static> {
         let inline = matches!(
             self.config.ssrc_reporting,
             SsrcReporting::Full | SsrcReporting::Inline
@@ -122,7 +135,7 @@ impl Call {
         let ingress: Value<'static> = ssrcs(media).into_iter().collect();
         let streams: Value<'static> = [(&media.rtp, false), (&media.rtcp, true)]
             .into_iter()
-            .filter_map(|(stream, rtcp)| self.view_stream(media, stream, rtcp))
+            .filter_map(|(stream, rtcp)| self.view_stream(media, stream, rtcp, detail))
             .collect();
         Dict::with_capacity(9)
             .with("index", media.index + 1)
@@ -154,7 +167,13 @@ impl Call {
         ])
     }
 
-    fn view_stream(&self, media: &Media, stream: &Stream, rtcp: bool) -> Option<Dict<'static>> {
+    fn view_stream(
+        &self,
+        media: &Media,
+        stream: &Stream,
+        rtcp: bool,
+        detail: Detail,
+    ) -> Option<Dict<'static>> {
         let set = media.current()?;
         let local = if rtcp {
             set.sockets.get(1)?
@@ -178,24 +197,27 @@ impl Call {
         let last = last_packet(stream).as_secs();
         let stats = &stream.stats;
         let ssrc = latest_ssrc(stats);
-        Some(
-            Dict::with_capacity(12)
-                .with("local port", local.port())
-                .with("local address", view_address(local))
-                .with("family", family_name(local))
-                .with_some("endpoint", peer.map(view_endpoint))
-                .with_some("advertised endpoint", signalled.map(view_endpoint))
-                .with("last packet", last)
-                .with("last kernel packet", 0)
-                .with("last user packet", last)
-                .with_some("SSRC", ssrc)
-                .with("flags", flags)
-                .with("stats", counters(&stats.packets, &stats.bytes, &stats.errors))
-                .with(
-                    "stats_out",
-                    counters(&stats.packets_out, &stats.bytes_out, &stats.errors_out),
-                ),
-        )
+        let mut view = Dict::with_capacity(12)
+            .with("local port", local.port())
+            .with("local address", view_address(local))
+            .with("family", family_name(local))
+            .with_some("endpoint", peer.map(view_endpoint))
+            .with_some("advertised endpoint", signalled.map(view_endpoint))
+            .with("last packet", last)
+            .with("last kernel packet", 0)
+            .with("last user packet", last)
+            .with_some("SSRC", ssrc)
+            .with("flags", flags)
+            .with("stats", counters(&stats.packets, &stats.bytes, &stats.errors))
+            .with(
+                "stats_out",
+                counters(&stats.packets_out, &stats.bytes_out, &stats.errors_out),
+            );
+        if matches!(detail, Detail::Explained(_)) {
+            let learned = stream.learned.map(|(peer, _)| peer);
+            diagnosis::describe_stream(stats, learned, &mut view);
+        }
+        Some(view)
     }
 
     fn view_all_ssrcs(&self) -> Dict<'static> {
@@ -317,7 +339,7 @@ fn family_name(addr: SocketAddr) -> &'static str {
     }
 }
 
-fn view_endpoint(addr: SocketAddr) -> Dict<'static> {
+pub(crate) fn view_endpoint(addr: SocketAddr) -> Dict<'static> {
     Dict::with_capacity(3)
         .with("family", family_name(addr))
         .with("address", view_address(addr))

@@ -130,7 +130,7 @@ impl TestCalls {
             }
             Command::Query(args) => (
                 None,
-                known(&mut self.calls, &args.call_id, |call| call.query(args)),
+                known(&mut self.calls, &args.call_id, |call| call.query(now, args)),
             ),
             Command::Connect(args) => {
                 let step = |call: &mut Call| call.connect(now, args).map(|()| Dict::new());

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ng_protocol::{Dict, QueryArgs, Value};
+use ng_protocol::{Dict, Value};
 
 use crate::clock;
 use crate::registry::Entry;
@@ -13,7 +13,7 @@ use crate::registry::Entry;
 /// Everything about a call.
 pub(super) fn call(entry: &Entry) -> String {
     let mut text = String::new();
-    let view = view(entry);
+    let view = entry.call.counters();
     // Writing to a string cannot fail, here and below.
     let _ = write!(
         text,
@@ -34,24 +34,15 @@ pub(super) fn call(entry: &Entry) -> String {
 /// All parties of a call.
 pub fn parties(entry: &Entry) -> String {
     let mut text = String::new();
-    write_parties(&mut text, &view(entry), None);
+    write_parties(&mut text, &entry.call.counters(), None);
     text
 }
 
 /// One party of a call; `None` if there is no such tag.
 pub(super) fn party(entry: &Entry, tag: &str) -> Option<String> {
     let mut text = String::new();
-    write_parties(&mut text, &view(entry), Some(tag));
+    write_parties(&mut text, &entry.call.counters(), Some(tag));
     (!text.is_empty()).then_some(text)
-}
-
-fn view(entry: &Entry) -> Dict<'static> {
-    let args = QueryArgs {
-        call_id: entry.call.call_id().clone(),
-        from_tag: None,
-        to_tag: None,
-    };
-    entry.call.query(&args).unwrap_or_default()
 }
 
 fn write_parties(text: &mut String, view: &Dict<'_>, only: Option<&str>) {

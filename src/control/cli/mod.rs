@@ -3,6 +3,7 @@
 //! A line comes in, a text goes out; who carries them (TCP, HTTP, the ng command `cli`) does not matter here. Texts are
 //! the reference's where monitoring reads them.
 
+mod explain;
 mod layout;
 mod listener;
 mod sessions;
@@ -19,13 +20,13 @@ use ng_protocol::CallId;
 use crate::registry::{Control, Shard, ask_all};
 
 /// The first words there are.
-const LEVELS: &[&str] = &["list", "get", "set", "terminate", "call", "ping"];
+const LEVELS: &[&str] = &["list", "get", "set", "terminate", "call", "explain", "ping"];
 
 /// What can be listed of calls.
 const SESSIONS: &[&str] = &["numsessions", "sessions"];
 
 /// What can be done with one call.
-const CALL: &[&str] = &["info", "terminate", "tag"];
+const CALL: &[&str] = &["info", "explain", "terminate", "tag"];
 
 const MORE: &str = "More parameters required.\n";
 
@@ -38,9 +39,12 @@ pub fn execute(control: &Arc<Control>, line: &str, then: impl FnOnce(String) + S
         ["list" | "get", "help" | "usage"] => then(help(&[SESSIONS, show::NAMES])),
         ["set", "help" | "usage"] => then(help(&[set::NAMES])),
         ["call", _, "help" | "usage"] => then(help(&[CALL])),
-        ["list" | "get"] | ["set"] | ["set", _] | ["terminate"] | ["call"] => then(MORE.to_owned()),
+        ["list" | "get"] | ["set"] | ["set", _] | ["terminate"] | ["call"] | ["explain"] => {
+            then(MORE.to_owned())
+        }
         ["call", call, "info"] => sessions::info(control, call, None, then),
         ["call", call, "tag", tag, "info"] => sessions::info(control, call, Some(tag), then),
+        ["explain", call] | ["call", call, "explain"] => sessions::explain(control, call, then),
         ["call", call, "terminate"] => terminate(control, call, then),
         ["list" | "get", "numsessions", ..] => sessions::count(control, then),
         ["list" | "get", "sessions"] => then(MORE.to_owned()),

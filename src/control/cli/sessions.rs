@@ -2,7 +2,7 @@
 
 use ng_protocol::CallId;
 
-use super::layout;
+use super::{explain, layout};
 use crate::registry::{Control, Entry, Shard, ask_all};
 
 /// Calls by what they are made of.
@@ -75,9 +75,8 @@ pub(super) fn list(control: &Control, which: &str, then: impl FnOnce(String) + S
         call => {
             let name = CallId::from(call);
             let missing = format!("\nCall ID not found ({call}).\n\n");
-            with_call(control, name, layout::call, move |found| {
-                then(found.unwrap_or(missing))
-            });
+            let show = |entry: &Entry| layout::call(entry) + &explain::verdicts(entry) + "\n";
+            with_call(control, name, show, move |found| then(found.unwrap_or(missing)));
         }
     }
 }
@@ -96,6 +95,14 @@ pub(super) fn info(
         Some(tag) => layout::party(entry, tag).unwrap_or_else(|| format!("No such tag '{tag}'\n")),
     };
     with_call(control, CallId::from(call), show, move |found| {
+        then(found.unwrap_or(missing))
+    });
+}
+
+/// `explain CALL-ID`.
+pub(super) fn explain(control: &Control, call: &str, then: impl FnOnce(String) + Send + 'static) {
+    let missing = format!("\nCall ID not found ({call}).\n\n");
+    with_call(control, CallId::from(call), explain::call, move |found| {
         then(found.unwrap_or(missing))
     });
 }

@@ -10,6 +10,7 @@ use sdp::{Direction, Extmap, MediaKind, Protocol, Text};
 use smallvec::SmallVec;
 
 use super::{Ice, Id, Keying, PartyId};
+use crate::diagnosis::{Moved, ReportFacts};
 use crate::{AddressId, Family, LocalSockets};
 
 pub(crate) type MediaId = Id<Media>;
@@ -169,6 +170,10 @@ pub(crate) struct Stream {
     pub(crate) stats: Arc<FlowStats>,
     /// The peer the worker has learned, and whether that is settled.
     pub(crate) learned: Option<(SocketAddr, bool)>,
+    /// The peer was settled elsewhere before.
+    pub(crate) moved: Option<Moved>,
+    /// What the peer last reported about its reception.
+    pub(crate) report: Option<ReportFacts>,
     /// When it was created: stands in for a first packet.
     pub(crate) created: Time,
 }
@@ -179,8 +184,23 @@ impl Stream {
             flow,
             stats: Arc::default(),
             learned: None,
+            moved: None,
+            report: None,
             created: now,
         }
+    }
+
+    /// The worker has learned the peer.
+    pub(crate) fn learn(&mut self, now: Time, peer: SocketAddr, settled: bool) {
+        if let Some((before, true)) = self.learned
+            && before != peer
+        {
+            self.moved = Some(Moved {
+                from: before,
+                at: now,
+            });
+        }
+        self.learned = Some((peer, settled));
     }
 }
 

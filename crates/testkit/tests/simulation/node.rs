@@ -168,7 +168,7 @@ impl Node {
                 Ok(dict) => Ok(dict.with("result", "ok")),
                 Err(error) => Ok(reply::warning(error.to_string())),
             },
-            Command::Query(args) => call.query(args).map(|d| d.with("result", "ok")),
+            Command::Query(args) => call.query(now, args).map(|d| d.with("result", "ok")),
             _ => Err(NgError::NotImplemented(kind.name())),
         };
         self.settle(now, &id);
