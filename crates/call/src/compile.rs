@@ -156,13 +156,13 @@ impl Call {
         let from = &self.model.medias[source];
         let heard = self.model.subscriptions.iter().filter(|s| s.source == source);
         let sinks = heard
-            .map(|s| &self.model.medias[s.sink])
-            .filter(|m| m.transport.is_some() || !m.sockets.is_empty());
+            .map(|s| (s.sink, &self.model.medias[s.sink]))
+            .filter(|(_, m)| m.has_transport());
         sinks
-            .map(|sink| Sink {
+            .map(|(id, sink)| Sink {
                 to: to(sink),
                 process: plan::Process {
-                    ext_map: extmap::map(from, sink),
+                    ext_map: extmap::map(from, sink, self.model.is_bundled(id)),
                     payload_types: Vec::new(),
                     keep_protection: self.keeps_protection(from, sink),
                 },

@@ -6,6 +6,7 @@ use sdp::Text;
 
 use crate::call::Call;
 use crate::model::{Foreign, Media, MediaId, PartyId};
+use crate::negotiate::bundle::Section;
 use crate::negotiate::said::Said;
 use crate::negotiate::{Role, address, codec, extmap, learning, mux, osrtp, ports, sdes, transport};
 use crate::offer_answer::{Exchange, Takings};
@@ -22,21 +23,50 @@ impl Call {
         takings: &mut Takings,
     ) -> Result<Vec<Line<'a>>, NgError> {
         self.warn_interfaces(exchange, takings);
-        let mut lines: Vec<Line<'a>> = Vec::with_capacity(said.len());
-        for (index, said) in said.into_iter().enumerate() {
-            let source = self.source_media(exchange, index, &said);
-            let hidden = exchange.role.is_offer() && is_removed(said.media, exchange.settings);
-            match self.model.counterpart(source, exchange.to) {
-                None if hidden => self.hear(source, &said),
-                found => {
-                    let is_new = found.is_none();
-                    let sink = found.unwrap_or_else(|| self.sink_media(exchange, source, &said));
+        let mut sections = self.sections(exchange, said);
+        self.bundle_sections(
+            exchange.role,
+            (exchange.from, exchange.to),
+            exchange.session,
+            &mut sections,
+        );
+        let mut lines: Vec<Line<'a>> = Vec::with_capacity(sections.len());
+        for section in sections {
+            let Section {
+                source,
+                sink,
+                is_new,
+                said,
+            } = section;
+            match sink {
+                None => self.hear(source, &said),
+                Some(sink) => {
                     let line = self.negotiate_media(env, exchange, takings, (source, sink, is_new), said)?;
                     lines.push(line);
                 }
             }
         }
+        self.finish_bundle(exchange.role, exchange.to, &mut lines);
         Ok(self.complete(exchange, lines))
+    }
+
+    /// The medias that each section is about, created where they are new.
+    fn sections<'a>(&mut self, exchange: &Exchange<'a>, said: Vec<Said<'a>>) -> Vec<Section<'a>> {
+        let mut sections = Vec::with_capacity(said.len());
+        for (index, said) in said.into_iter().enumerate() {
+            let source = self.source_media(exchange, index, &said);
+            let hidden = exchange.role.is_offer() && is_removed(said.media, exchange.settings);
+            let known = self.model.counterpart(source, exchange.to);
+            let is_new = known.is_none() && !hidden;
+            let sink = known.or_else(|| is_new.then(|| self.sink_media(exchange, source, &said)));
+            sections.push(Section {
+                source,
+                sink,
+                is_new,
+                said,
+            });
+        }
+        sections
     }
 
     /// The receiver's media in its own order: those of this body, and stand-ins for those it does not mention.
@@ -155,7 +185,9 @@ impl Call {
         }
         if is_new {
             receiver.direction = sender.direction.reversed();
-            receiver.mid = sender.mid.clone();
+        }
+        if role.is_offer() {
+            receiver.mid = receiver.mid.take().or_else(|| sender.mid.clone());
         }
         let mut deal = Deal {
             rejected: said.rejected,
@@ -205,12 +237,12 @@ impl Call {
         let settings = exchange.settings;
         let picked = match exchange.role {
             Role::Offer => {
-                let (told, masked) = extmap::offer(&said.extmaps, &settings.extmap);
+                let (told, masked) = extmap::offer(&said.extmaps, sender, &settings.extmap);
                 (deal.extmaps, sender.masked) = (told, masked);
                 codec::offer(&said.codecs, &settings.codec)
             }
             Role::Answer => {
-                deal.extmaps = extmap::answer(&said.extmaps, receiver, &settings.extmap);
+                deal.extmaps = extmap::answer(&said.extmaps, sender, receiver, &settings.extmap);
                 codec::answer(&said.codecs, &sender.proposed, &settings.codec)
             }
         };
@@ -274,11 +306,24 @@ impl Call {
             stands_for,
             latch,
         };
-        let other = receiver.remote.map(|r| r.rtp);
-        let wanted = want(sender, near, other, true);
-        ports::settle(sender, wanted, env, &mut takings.sockets)?;
-        let wanted = want(receiver, far, said.remote.map(|r| r.rtp), latch);
-        ports::settle(receiver, wanted, env, &mut takings.sockets)
+        // The guests of a bundle need no ports.
+        if sender.transport.is_none() {
+            let other = receiver.remote.map(|r| r.rtp);
+            let wanted = want(sender, near, other, true);
+            ports::settle(sender, wanted, env, &mut takings.sockets)?;
+        }
+        if receiver.transport.is_none() {
+            // What the sender has bundled comes from where the bundle does, whatever port its section names.
+            let carrier = sender
+                .transport
+                .and_then(|carrier| self.model.medias[carrier].remote);
+            let wanted = want(receiver, far, carrier.or(said.remote).map(|r| r.rtp), latch);
+            ports::settle(receiver, wanted, env, &mut takings.sockets)?;
+        } else if exchange.role.is_offer() && self.model.parties[exchange.to].bundling.confirmed {
+            // Nor those they had before it was agreed (RFC 8843 §7.3.3).
+            receiver.sockets.clear();
+        }
+        Ok(())
     }
 
     fn warn_address(&self, source: MediaId, takings: &mut Takings) {

@@ -99,7 +99,7 @@ impl Call {
         let mut latest: Option<(Time, EndReason)> = None;
         // In an answered call the branches that never answered keep nothing alive.
         let heard_of = |m: &Media| m.remote.is_some() || !self.answered;
-        let counts = |m: &Media| !m.sockets.is_empty() && !m.rejected && heard_of(m);
+        let counts = |m: &Media| m.has_transport() && !m.rejected && heard_of(m);
         for (_, media) in self.model.medias.iter().filter(|(_, m)| counts(m)) {
             let (limit, reason) = self.patience(media);
             if limit.is_zero() {

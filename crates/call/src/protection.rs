@@ -40,7 +40,7 @@ impl Call {
     }
 
     fn has_one_key(&self, from: &Media, to: &Media) -> bool {
-        let untouched = extmap::map(from, to).is_none()
+        let untouched = extmap::map(from, to, false).is_none()
             && self.rtcp_policy(from, to) == RtcpPolicy::Forward
             && self.taps().is_empty()
             && !from.keying.recrypt

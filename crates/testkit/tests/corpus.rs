@@ -131,7 +131,10 @@ fn exchange(calls: &mut TestCalls, step: &Value<'_>, known: &mut Captures) -> Re
 }
 
 fn check(step: &Value<'_>, known: &Captures) -> Result<(), String> {
-    let value = |key: &str| step.get(key).and_then(|v| fill(v, known));
+    let value = |key: &str| match step.get(key).and_then(|v| fill(v, known)) {
+        Some(Value::Int(n)) => Some(Value::from(n.to_string())),
+        other => other,
+    };
     let (a, b) = (value("a"), value("b"));
     let holds = match step.get("cmp").and_then(Value::as_str) {
         Some("is") => a == b,

@@ -173,7 +173,7 @@ const KEYS: &[Key] = &[
     key("rtcp-mux", &[], Yes, "`offer`, `require`, `demux`, `accept`, `reject`.", Each(enums::RTCP_MUX)),
     key("generate-RTCP", &["rtcp-generate"], Yes, "`on` or `off`.",
         Whole(|d, v| put(&mut d.settings.rtcp.generate, values::boolean(v)))),
-    key("bundle", &[], Accepted, "`accept`, `offer`, `require`, `strict`, `reject`.", Each(enums::BUNDLE)),
+    key("bundle", &[], Yes, "`accept`, `offer`, `require`, `strict`, `reject`.", Each(enums::BUNDLE)),
     key("extmap", &[], Yes, "`{strip: […], mask: […]}`; `all`.", Whole(nested::extmap)),
     key("sdp-attr", &[], Yes, "`{none|audio|…: {add: […], remove: […], substitute: [[from, to], …]}}`.",
         Whole(nested::sdp_attr)),

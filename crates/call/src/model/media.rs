@@ -69,6 +69,8 @@ pub(crate) struct Media {
     pub(crate) told_extmaps: Vec<Extmap>,
     /// Those of its own that were kept from the other side.
     pub(crate) masked: Vec<Extmap>,
+    /// The MID header extension was brought up by us, and is none of the other side's business.
+    pub(crate) own_mid: bool,
     /// Whether its party mixes one- and two-byte extensions; `None` as long as it has not shown.
     pub(crate) mixed: Option<bool>,
     /// SSRCs that its party's description names (`a=ssrc`).
@@ -268,6 +270,7 @@ impl Media {
             extmaps: Vec::new(),
             told_extmaps: Vec::new(),
             masked: Vec::new(),
+            own_mid: false,
             mixed: None,
             ssrcs: Vec::new(),
             sockets: SmallVec::new(),
@@ -314,6 +317,11 @@ impl Media {
         self.current()
             .and_then(|s| s.sockets.last())
             .map_or(0, |s| s.addr.port())
+    }
+
+    /// Whether packets can reach us: by ports of its own, or by those of a bundle.
+    pub(crate) fn has_transport(&self) -> bool {
+        self.transport.is_some() || !self.sockets.is_empty()
     }
 
     /// Whether it has a port of its own for RTCP.

@@ -13,7 +13,7 @@ mod sdes;
 mod security;
 
 pub(crate) use arena::{Arena, Id};
-pub(crate) use bundle::Bundling;
+pub(crate) use bundle::{BundleOffer, Bundling};
 pub(crate) use dtls::Dtls;
 pub(crate) use ice::Ice;
 pub(crate) use media::{Armed, Foreign, Formats, Media, MediaId, Mux, Remote, SocketSet, Stream};
@@ -113,6 +113,9 @@ impl Model {
         for (id, mut party) in other.parties.into_items() {
             party.medias.iter_mut().for_each(|m| *m = m.shifted(medias));
             party.partners.iter_mut().for_each(|p| *p = p.shifted(parties));
+            let bundling = &mut party.bundling;
+            let bundled = bundling.offered.iter_mut().chain(&mut bundling.members);
+            bundled.for_each(|m| *m = m.shifted(medias));
             self.parties.insert_at(id.shifted(parties), party);
         }
         for (id, mut media) in other.medias.into_items() {

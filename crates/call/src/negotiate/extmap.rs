@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ng_protocol::ExtmapRules;
 use plan::ExtMap;
-use sdp::Extmap;
+use sdp::{Extmap, Text};
 
 use crate::model::Media;
 
@@ -17,17 +17,57 @@ pub(crate) fn mid_id(media: &Media) -> Option<u8> {
     u8::try_from(mid.id).ok()
 }
 
+/// Whether the MID header extension is among these.
+pub(crate) fn has_mid(extmaps: &[Extmap]) -> bool {
+    extmaps.iter().any(|e| e.uri == MID)
+}
+
+/// Puts the MID header extension among what is offered to the party of `media`, under the id it has there already or
+/// one that is not `taken`.
+pub(crate) fn offer_mid(told: &mut Vec<Extmap>, media: &mut Media, taken: &[u16]) {
+    if has_mid(told) {
+        return;
+    }
+    let known = media.extmaps.iter().find(|e| e.uri == MID).map(|e| e.id);
+    let Some(id) = known.or_else(|| (1..=255).find(|id| *id != 15 && !taken.contains(id))) else {
+        return;
+    };
+    told.push(Extmap {
+        id,
+        direction: None,
+        uri: Text::from(MID),
+        parameters: None,
+    });
+    media.own_mid = true;
+}
+
+/// Agrees to the MID header extension that the party of `media` has offered, whatever the other side thinks of it.
+pub(crate) fn answer_mid(told: &mut Vec<Extmap>, media: &Media) {
+    if !has_mid(told) {
+        told.extend(media.extmaps.iter().find(|e| e.uri == MID).cloned());
+    }
+}
+
 /// What of an offer goes on, and what was kept back but still accepted from the offerer (`mask`).
-pub(crate) fn offer(said: &[Extmap], rules: &ExtmapRules) -> (Vec<Extmap>, Vec<Extmap>) {
-    let kept = said.iter().filter(|e| !is_stripped(e, rules));
+pub(crate) fn offer(said: &[Extmap], offerer: &Media, rules: &ExtmapRules) -> (Vec<Extmap>, Vec<Extmap>) {
+    let kept = said
+        .iter()
+        .filter(|e| !is_stripped(e, rules) && !is_ours(e, offerer));
     kept.cloned().partition(|e| !is_masked(e, rules))
 }
 
 /// What goes back to the offerer: what had been masked from its offer, then what was answered.
-pub(crate) fn answer(said: &[Extmap], offerer: &Media, rules: &ExtmapRules) -> Vec<Extmap> {
-    let answered = said.iter().filter(|e| !is_stripped(e, rules));
+pub(crate) fn answer(said: &[Extmap], answerer: &Media, offerer: &Media, rules: &ExtmapRules) -> Vec<Extmap> {
+    let answered = said
+        .iter()
+        .filter(|e| !is_stripped(e, rules) && !is_ours(e, answerer));
     let new = answered.filter(|e| !offerer.masked.iter().any(|m| m.uri == e.uri));
     offerer.masked.iter().chain(new).cloned().collect()
+}
+
+/// Whether an extension is between a party and us alone: a MID that we have brought up.
+fn is_ours(extmap: &Extmap, media: &Media) -> bool {
+    media.own_mid && extmap.uri == MID
 }
 
 fn is_stripped(extmap: &Extmap, rules: &ExtmapRules) -> bool {
@@ -45,15 +85,20 @@ fn agreed(media: &Media) -> impl Iterator<Item = &Extmap> {
 }
 
 /// Ids of what `source` may use as `sink` knows them; everything else is removed. `None`: neither side knows of header
-/// extensions, and whatever is there passes.
-pub(crate) fn map(source: &Media, sink: &Media) -> Option<Arc<ExtMap>> {
+/// extensions, and whatever is there passes. With `named`, the sink's party is told by MID which media packets belong to,
+/// whatever the source says about that.
+pub(crate) fn map(source: &Media, sink: &Media, named: bool) -> Option<Arc<ExtMap>> {
     if source.extmaps.is_empty() && sink.extmaps.is_empty() {
         return None;
     }
+    let mid = mid_id(sink)
+        .zip(sink.mid.as_ref())
+        .filter(|_| named)
+        .map(|(id, mid)| (id, mid.as_bytes().into()));
     let id = |id: u16| u8::try_from(id).ok();
     let target = |e: &Extmap| {
         agreed(sink)
-            .find(|s| s.uri == e.uri)
+            .find(|s| s.uri == e.uri && (mid.is_none() || s.uri != MID))
             .and_then(|s| id(s.id))
             .unwrap_or(0)
     };
@@ -65,6 +110,6 @@ pub(crate) fn map(source: &Media, sink: &Media) -> Option<Arc<ExtMap>> {
         ids,
         keep_unknown: false,
         two_byte,
-        mid: None,
+        mid,
     }))
 }

@@ -1,6 +1,7 @@
 //! Offer and answer, one concern per file: each takes what was said and what is known, and decides one thing.
 
 pub(crate) mod address;
+pub(crate) mod bundle;
 pub(crate) mod codec;
 pub(crate) mod crypto;
 pub(crate) mod extmap;

@@ -46,7 +46,9 @@ pub(crate) struct Said<'a> {
     pub(crate) cryptos: Vec<CryptoLine>,
     /// It has keys, or says how to come by them: `a=crypto` or `a=fingerprint`.
     pub(crate) keyed: bool,
-    /// Port zero, and not a bundled one.
+    /// `a=bundle-only`.
+    pub(crate) bundle_only: bool,
+    /// Port zero; once bundling is settled, only if it is not a bundled one.
     pub(crate) rejected: bool,
 }
 
@@ -106,6 +108,7 @@ impl<'a> Said<'a> {
             ice,
             cryptos: cryptos_of(session, media),
             keyed: has(|v| matches!(v, Value::Crypto(_) | Value::Fingerprint(_))),
+            bundle_only: own().any(|v| matches!(v, Value::BundleOnly)),
             rejected: media.is_zero_port(),
         };
         said.read_address(session, settings, config)?;

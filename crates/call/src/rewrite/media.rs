@@ -12,7 +12,7 @@ use super::crypto::print_keying;
 use super::{Deal, Line, push, push_bandwidths, push_parts};
 use crate::Family;
 use crate::call::Call;
-use crate::model::Media;
+use crate::model::{BundleOffer, Media};
 use crate::negotiate::said::Said;
 use crate::offer_answer::Exchange;
 use crate::text;
@@ -43,10 +43,10 @@ impl Call {
     ) {
         let settings = exchange.settings;
         let (said, deal) = (line.said.as_ref(), &line.deal);
-        let port = if deal.rejected || deal.silent {
-            0
-        } else {
-            media.rtp_port()
+        let carrier = self.carrier(media);
+        let port = match self.is_portless(exchange, line, media) {
+            true => 0,
+            false => carrier.rtp_port(),
         };
         push_parts(
             out,
@@ -74,6 +74,9 @@ impl Call {
         if let Some(label) = said.and_then(|s| s.label.as_ref()) {
             attributes.generate(out, &["label:", &label.to_string()]);
         }
+        if exchange.role.is_offer() && media.transport.is_some() {
+            attributes.generate(out, &["bundle-only"]);
+        }
         if deal.rejected {
             return;
         }
@@ -89,7 +92,7 @@ impl Call {
             settings,
             deal.mux,
             exchange.role.is_offer(),
-            media,
+            carrier,
             address,
             attributes,
             out,
@@ -102,6 +105,13 @@ impl Call {
             attributes.generate(out, &["maxptime:", itoa::Buffer::new().format(maxptime)]);
         }
         attributes.add(out);
+    }
+
+    /// Port zero: rejected, or offered as bundled and nothing else (RFC 8843 §7.2.1).
+    fn is_portless(&self, exchange: &Exchange<'_>, line: &Line<'_>, media: &Media) -> bool {
+        let bundling = &self.model.parties[exchange.to].bundling;
+        let strict = bundling.offer == BundleOffer::Strict && !bundling.confirmed && exchange.role.is_offer();
+        line.deal.rejected || line.deal.silent || strict && media.transport.is_some()
     }
 
     /// What the sender says of itself; a media it does not mention keeps what its other end said.
@@ -128,7 +138,8 @@ impl Call {
         if let Some(told) = exchange.settings.addressing.media_address {
             return told;
         }
-        let local = media
+        let local = self
+            .carrier(media)
             .current()
             .and_then(|s| self.config.interfaces.address(s.address));
         local.map_or(null, |a| a.advertised)

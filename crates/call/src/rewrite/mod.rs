@@ -52,7 +52,7 @@ impl Line<'_> {
             extmaps: Vec::new(),
             mux: media.mux.active,
             cryptos: Vec::new(),
-            rejected: rejected || media.sockets.is_empty() || media.foreign.is_some(),
+            rejected: rejected || !media.has_transport() || media.foreign.is_some(),
             silent: true,
         };
         Self {
@@ -67,7 +67,7 @@ impl Call {
     /// The body for the receiver.
     pub(crate) fn print(&mut self, exchange: &Exchange<'_>, lines: &[Line<'_>]) -> Vec<u8> {
         let mut out = Vec::with_capacity(1024);
-        self.print_session(exchange, &mut out);
+        self.print_session(exchange, lines, &mut out);
         for line in lines {
             self.print_media(exchange, line, &mut out);
         }
