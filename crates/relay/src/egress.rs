@@ -8,7 +8,7 @@ use rtp::ext::Element;
 use srtp::{Job, Kind};
 
 use crate::Relay;
-use crate::flow::SinkSlot;
+use crate::flow::{Flow, SinkSlot};
 use crate::ingress::Packet;
 use crate::io::{Outbox, Target};
 use crate::keys::{self, Keying};
@@ -25,6 +25,8 @@ pub(crate) enum Medium {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Way {
     pub(crate) to: Slot,
+    /// The flow whose sockets and peer that is.
+    pub(crate) carrier: Slot,
     pub(crate) local: LocalSocket,
     pub(crate) dest: SocketAddr,
     pub(crate) keying: Keying,
@@ -97,13 +99,28 @@ impl Relay {
         };
         let body = made.map_or(Body::of(sink, packet), Body::Made);
         self.deliver(now, way, Kind::Rtp, body, packet, out)?;
-        if let (Medium::Rtp(header), Some(to)) = (medium, self.table.flows.get_mut(sink.to as usize))
-            && to.plan.reports.is_some()
-        {
-            let len = made.unwrap_or(packet.bytes.len());
-            to.state.egress.note(now, header, len);
+        if let Medium::Rtp(header) = medium {
+            self.note_sent(now, way, header, made.unwrap_or(packet.bytes.len()));
         }
         Ok(())
+    }
+
+    /// Remembers what was sent, where it is asked for later.
+    #[inline]
+    fn note_sent(&mut self, now: Time, way: Way, header: Header, len: usize) {
+        let Some(to) = self.table.flows.get_mut(way.to as usize) else {
+            return;
+        };
+        if to.plan.reports.is_some() {
+            to.state.egress.note(now, header, len);
+        }
+        if way.carrier == way.to && to.state.bundle.is_none() {
+            return;
+        }
+        let carrier = self.table.flows.get_mut(way.carrier as usize);
+        if let Some(known) = carrier.and_then(|c| c.state.bundle.as_mut()) {
+            known.sent.note(header.ssrc.0, way.to);
+        }
     }
 
     /// Protects, taps, counts and sends.
@@ -237,29 +254,30 @@ impl Table {
     /// How a packet gets to a flow's peer, now.
     #[inline]
     pub(crate) fn way(&self, to: Slot) -> Result<Way, DropReason> {
-        let flow = self.flows.get(to as usize).ok_or(DropReason::NoSink)?;
-        let carrier = flow.transport.and_then(|slot| self.flows.get(slot as usize));
-        let (local, dest) = carrier.unwrap_or(flow).peer()?;
-        let keying = flow.send;
-        Ok(Way {
-            to,
-            local,
-            dest,
-            keying,
-        })
+        self.way_by(to, Flow::peer)
     }
 
     /// How a packet of our own gets to a flow's peer, whether that was heard or not.
     pub(crate) fn way_unheard(&self, to: Slot) -> Option<Way> {
-        let flow = self.flows.get(to as usize).filter(|flow| !flow.kept)?;
-        let carrier = flow.transport.and_then(|slot| self.flows.get(slot as usize));
-        let (local, dest) = carrier.unwrap_or(flow).peer_unheard().ok()?;
-        let keying = flow.send;
-        Some(Way {
+        self.flows.get(to as usize).filter(|flow| !flow.kept)?;
+        self.way_by(to, Flow::peer_unheard).ok()
+    }
+
+    #[inline]
+    fn way_by(
+        &self,
+        to: Slot,
+        peer: impl Fn(&Flow) -> Result<(LocalSocket, SocketAddr), DropReason>,
+    ) -> Result<Way, DropReason> {
+        let flow = self.flows.get(to as usize).ok_or(DropReason::NoSink)?;
+        let carrier = flow.transport.unwrap_or(to);
+        let (local, dest) = peer(self.flows.get(carrier as usize).ok_or(DropReason::NoPeer)?)?;
+        Ok(Way {
             to,
+            carrier,
             local,
             dest,
-            keying,
+            keying: flow.send,
         })
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Flow {
     pub(crate) rtp_slot: Option<Slot>,
     /// The flow whose sockets, peer and keys this one shares, if it is another one.
     pub(crate) transport: Option<Slot>,
+    /// The flows that share this one's transport, in the order of the plan's bundle.
+    pub(crate) members: Vec<Slot>,
     /// How what comes from the peer is protected, and what goes to it.
     pub(crate) recv: Keying,
     pub(crate) send: Keying,
@@ -84,6 +86,29 @@ pub(crate) struct Fanout {
     pub(crate) changed: usize,
 }
 
+impl Fanout {
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            datagrams: self.datagrams.max(other.datagrams),
+            changed: self.changed.max(other.changed),
+        }
+    }
+
+    pub(crate) const fn plus(self, other: Self) -> Self {
+        Self {
+            datagrams: self.datagrams + other.datagrams,
+            changed: self.changed + other.changed,
+        }
+    }
+
+    pub(crate) fn at_most(self, most: usize) -> Self {
+        Self {
+            datagrams: self.datagrams.min(most),
+            changed: self.changed.min(most),
+        }
+    }
+}
+
 impl Flow {
     pub(crate) fn new(now: Time, call: CallKey, plan: Plan) -> Self {
         Self {
@@ -95,6 +120,7 @@ impl Flow {
             rtcp_slot: None,
             rtp_slot: None,
             transport: None,
+            members: Vec::new(),
             recv: Keying::Plain,
             send: Keying::Plain,
             vouches: false,
@@ -152,8 +178,7 @@ impl Flow {
 
     /// Counts one packet that was accepted from the peer.
     #[inline]
-    pub(crate) fn accepted(&mut self, now: Time, len: usize) {
-        self.state.heard = true;
+    pub(crate) fn accepted(&self, now: Time, len: usize) {
         let stats = &self.plan.stats;
         FlowStats::add(&stats.packets, 1);
         FlowStats::add(&stats.bytes, len as u64);

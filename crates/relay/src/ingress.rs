@@ -55,9 +55,9 @@ impl Relay {
             return Verdict::Dropped(slot, DropReason::Unproven);
         }
         let result = match (kind, flow.plan.component) {
-            (Kind::Rtp, Component::Rtp | Component::Mux) => self.rtp(now, owner, packet, out),
+            (Kind::Rtp, Component::Rtp | Component::Mux) => return self.rtp(now, owner, packet, out),
             (Kind::Rtcp, Component::Rtp) => return self.stray_rtcp(now, owner, packet, out),
-            (Kind::Rtcp, _) => self.rtcp(now, owner, packet, out),
+            (Kind::Rtcp, _) => return self.rtcp(now, owner, packet, out),
             (Kind::Stun, _) if flow.plan.punt_stun => {
                 return self.punt(now, owner, packet, PuntKind::Stun);
             }
@@ -71,57 +71,82 @@ impl Relay {
         result.map_or_else(|reason| Verdict::Dropped(slot, reason), |()| Verdict::Sent)
     }
 
-    fn rtp(
+    fn rtp(&mut self, now: Time, owner: SocketOwner, packet: &Packet<'_>, out: &mut Outbox) -> Verdict {
+        let Some(header) = Header::peek(packet.bytes) else {
+            return Verdict::Dropped(owner.slot, DropReason::Malformed);
+        };
+        let member = match self.table.member_of_rtp(owner.slot, header, packet.bytes) {
+            Ok(member) => member,
+            Err(reason) => return Verdict::Dropped(owner.slot, reason),
+        };
+        let result = self
+            .admit_rtp(now, owner, member, header, packet)
+            .and_then(|()| self.may_receive(member))
+            .and_then(|()| self.forward(now, member, Medium::Rtp(header), packet, out));
+        result.map_or_else(|reason| Verdict::Dropped(member, reason), |()| Verdict::Sent)
+    }
+
+    /// Looks at the source of an RTP packet, learns from it, counts and taps.
+    fn admit_rtp(
         &mut self,
         now: Time,
         owner: SocketOwner,
+        member: Slot,
+        header: Header,
         packet: &Packet<'_>,
-        out: &mut Outbox,
     ) -> Result<(), DropReason> {
-        let header = Header::peek(packet.bytes).ok_or(DropReason::Malformed)?;
-        let flow = self
-            .table
-            .flows
-            .get_mut(owner.slot as usize)
-            .ok_or(DropReason::NoFlow)?;
+        let media = self.table.flows.get_mut(member as usize);
+        let media = media.ok_or(DropReason::NoFlow)?;
         // After authentication: forged copies of a packet to come must not make it look like a loop.
-        if flow.state.guard.is_loop_rtp(now, packet.bytes) {
-            return Err(self.looped(owner.slot));
+        if media.state.guard.is_loop_rtp(now, packet.bytes) {
+            return Err(self.looped(member));
         }
+        let shared = (member != owner.slot).then(|| media.state.streams.continues(header));
+        let flow = self.table.flows.get_mut(owner.slot as usize);
+        let flow = flow.ok_or(DropReason::NoFlow)?;
         let arrived = arrived(now, owner, packet.arrival, flow, limits::SILENCE_US);
         let (streams, friends) = (&flow.state.streams, &flow.plan.friends);
         let vouches = flow.vouches;
         let claim = || {
             if friends.contains(&packet.arrival.source) {
                 Claim::Friend
-            } else if vouches || streams.continues(header) {
+            } else if vouches || shared.unwrap_or_else(|| streams.continues(header)) {
                 Claim::Continues
             } else {
                 Claim::Newcomer
             }
         };
         let admitted = admit(&mut flow.state.sources, &flow.plan, &arrived, claim)?;
+        let trusted = admitted != Admitted::Guest;
+        if let Some(known) = flow.state.bundle.as_mut().filter(|_| trusted) {
+            known.received.note(header.ssrc.0, member);
+        }
         if let Admitted::Learned { fresh } = admitted {
             self.learned(owner.slot, fresh);
         }
-        let flow = self
-            .table
-            .flows
-            .get_mut(owner.slot as usize)
-            .ok_or(DropReason::NoFlow)?;
+        self.accepted(now, member, packet);
+        let flow = self.table.flows.get_mut(member as usize);
+        let flow = flow.ok_or(DropReason::NoFlow)?;
+        let (len, rates) = (packet.bytes.len(), &flow.plan.clock_rates);
+        flow.state
+            .streams
+            .receive(now, header, len, trusted, rates, &flow.plan.stats);
+        self.tap_ingress(now, owner, member, packet);
+        Ok(())
+    }
+
+    /// Counts a packet that was accepted for a flow.
+    #[inline]
+    pub(crate) fn accepted(&mut self, now: Time, slot: Slot, packet: &Packet<'_>) {
+        let Some(flow) = self.table.flows.get_mut(slot as usize) else {
+            return;
+        };
+        flow.state.heard = true;
         flow.accepted(now, packet.arrival.wire_len());
-        let (plan, trusted) = (&flow.plan, admitted != Admitted::Guest);
-        flow.state.streams.receive(
-            now,
-            header,
-            packet.bytes.len(),
-            trusted,
-            &plan.clock_rates,
-            &plan.stats,
-        );
-        self.tap_ingress(now, owner, packet);
-        self.may_receive(owner.slot)?;
-        self.forward(now, owner.slot, Medium::Rtp(header), packet, out)
+        let transport = flow.transport.and_then(|t| self.table.flows.get_mut(t as usize));
+        if let Some(transport) = transport {
+            transport.state.heard = true;
+        }
     }
 
     fn opaque(
@@ -139,41 +164,37 @@ impl Relay {
             .ok_or(DropReason::NoFlow)?;
         let arrived = arrived(now, owner, packet.arrival, flow, limits::SILENCE_US);
         let admitted = admit(&mut flow.state.sources, &flow.plan, &arrived, || Claim::Newcomer)?;
-        flow.accepted(now, packet.bytes.len());
         if let Admitted::Learned { fresh } = admitted {
             self.learned(owner.slot, fresh);
         }
-        self.tap_ingress(now, owner, packet);
+        self.accepted(now, owner.slot, packet);
+        self.tap_ingress(now, owner, owner.slot, packet);
         self.may_receive(owner.slot)?;
         self.forward(now, owner.slot, Medium::Opaque, packet, out)
     }
 
-    fn rtcp(
-        &mut self,
-        now: Time,
-        owner: SocketOwner,
-        packet: &Packet<'_>,
-        out: &mut Outbox,
-    ) -> Result<(), DropReason> {
+    fn rtcp(&mut self, now: Time, owner: SocketOwner, packet: &Packet<'_>, out: &mut Outbox) -> Verdict {
+        match self.admit_rtcp(now, owner, packet) {
+            Ok(()) => self.rtcp_onward(now, owner, owner.slot, packet, out),
+            Err(reason) => Verdict::Dropped(owner.slot, reason),
+        }
+    }
+
+    fn admit_rtcp(&mut self, now: Time, owner: SocketOwner, packet: &Packet<'_>) -> Result<(), DropReason> {
         self.guard_other(now, owner.slot, packet)?;
         let sender = rtcp::sender(packet.bytes).ok_or(DropReason::Malformed)?.0;
         let claim = self.rtcp_claim(owner.slot, sender, packet.arrival.source);
-        let flow = self
-            .table
-            .flows
-            .get_mut(owner.slot as usize)
-            .ok_or(DropReason::NoFlow)?;
+        let flow = self.table.flows.get_mut(owner.slot as usize);
+        let flow = flow.ok_or(DropReason::NoFlow)?;
         let arrived = arrived(now, owner, packet.arrival, flow, limits::RTCP_SILENCE_US);
         let admitted = admit(&mut flow.state.sources, &flow.plan, &arrived, || claim)?;
         if admitted != Admitted::Guest {
             flow.state.rtcp_sender = Some(sender);
         }
-        flow.accepted(now, packet.arrival.wire_len());
         if let Admitted::Learned { fresh } = admitted {
             self.learned(owner.slot, fresh);
         }
-        self.tap_ingress(now, owner, packet);
-        self.rtcp_onward(now, owner.slot, packet, out)
+        Ok(())
     }
 
     /// RTCP at a port that is for RTP only: carried as if it had come to the right port, but teaches nothing.
@@ -189,7 +210,7 @@ impl Relay {
         };
         let slot = flow.rtcp_slot.unwrap_or(owner.slot);
         let arrived = arrived(now, owner, packet.arrival, flow, limits::RTCP_SILENCE_US);
-        let known = rtcp::sender(packet.bytes).is_some_and(|ssrc| flow.state.streams.trusts(ssrc.0));
+        let known = rtcp::sender(packet.bytes).is_some_and(|ssrc| self.table.trusts(flow, ssrc.0));
         let claim = match known || flow.recv != Keying::Plain {
             _ if flow.plan.friends.contains(&packet.arrival.source) => Claim::Friend,
             true => Claim::Continues,
@@ -200,21 +221,14 @@ impl Relay {
         } else {
             Ok(Admitted::Known)
         };
-        let result = tolerated.and_then(|_| {
-            self.guard_other(now, slot, packet)?;
-            if let Some(here) = self.table.flows.get(owner.slot as usize) {
-                FlowStats::add(&here.plan.stats.stray_rtcp, 1);
-            }
-            let flow = self
-                .table
-                .flows
-                .get_mut(slot as usize)
-                .ok_or(DropReason::NoFlow)?;
-            flow.accepted(now, packet.arrival.wire_len());
-            self.tap_ingress(now, owner, packet);
-            self.rtcp_onward(now, slot, packet, out)
-        });
-        result.map_or_else(|reason| Verdict::Dropped(slot, reason), |()| Verdict::Sent)
+        let accepted = tolerated.and_then(|_| self.guard_other(now, slot, packet));
+        if let Err(reason) = accepted {
+            return Verdict::Dropped(slot, reason);
+        }
+        if let Some(here) = self.table.flows.get(owner.slot as usize) {
+            FlowStats::add(&here.plan.stats.stray_rtcp, 1);
+        }
+        self.rtcp_onward(now, owner, slot, packet, out)
     }
 
     /// What speaks for RTCP from a source that is not the learned one. Silence says little where seconds pass between
@@ -225,11 +239,11 @@ impl Relay {
         };
         // SRTCP is always authenticated.
         let authentic = flow.recv != Keying::Plain;
-        if authentic || flow.state.rtcp_sender == Some(sender) || flow.state.streams.trusts(sender) {
+        if authentic || flow.state.rtcp_sender == Some(sender) || self.table.trusts(flow, sender) {
             return Claim::Continues;
         }
         if flow.plan.component == Component::Mux {
-            return if flow.state.streams.trusts_any() {
+            return if self.table.trusts_any(flow) {
                 Claim::Stranger
             } else {
                 Claim::Newcomer
@@ -239,7 +253,7 @@ impl Relay {
             return Claim::Newcomer;
         };
         match rtp.state.sources.learned() {
-            _ if rtp.state.streams.trusts(sender) => Claim::Continues,
+            _ if self.table.trusts(rtp, sender) => Claim::Continues,
             Some(learned) if learned.addr.ip() != from.ip() => Claim::Stranger,
             _ => Claim::Newcomer,
         }
@@ -283,13 +297,23 @@ impl Relay {
         let Some(flow) = self.table.flows.get_mut(slot as usize) else {
             return;
         };
+        let tells = flow.plan.source.learning != Learning::Off;
         if fresh {
             flow.state.streams.distrust_all();
             if flow.plan.component == Component::Mux {
                 flow.state.rtcp_sender = None;
             }
+            for nth in 0.. {
+                let members = self.table.flows.get(slot as usize).map(|f| &f.members);
+                let Some(member) = members.and_then(|m| m.get(nth)).copied() else {
+                    break;
+                };
+                if let Some(member) = self.table.flows.get_mut(member as usize) {
+                    member.state.streams.distrust_all();
+                }
+            }
         }
-        if flow.plan.source.learning != Learning::Off {
+        if tells {
             self.news(slot, |news| news.learned = true);
         }
     }
@@ -302,12 +326,16 @@ impl Relay {
         }
     }
 
-    fn tap_ingress(&mut self, now: Time, owner: SocketOwner, packet: &Packet<'_>) {
-        let Some(flow) = self.table.flows.get(owner.slot as usize) else {
+    /// Copies a packet of `slot` for recording.
+    #[inline]
+    pub(crate) fn tap_ingress(&mut self, now: Time, owner: SocketOwner, slot: Slot, packet: &Packet<'_>) {
+        let flow = self.table.flows.get(slot as usize);
+        let Some(flow) = flow.filter(|f| !f.plan.taps.is_empty()) else {
             return;
         };
-        let local = flow.plan.sockets.get(usize::from(owner.local));
-        if let (Some(local), false) = (local, flow.plan.taps.is_empty()) {
+        let at = self.table.flows.get(owner.slot as usize);
+        let local = at.and_then(|f| f.plan.sockets.get(usize::from(owner.local)));
+        if let Some(local) = local {
             let ends = (packet.arrival.source, local.addr);
             self.taps
                 .copy(now, &flow.plan.taps, TapPoint::Ingress, ends, packet.bytes);

@@ -13,6 +13,7 @@
 //! allocated, locked or logged for a packet that is forwarded, but for the first of a flow; a set of plans applies as a whole, between batches.
 #![forbid(unsafe_code)]
 
+mod bundle;
 mod control;
 mod egress;
 mod events;

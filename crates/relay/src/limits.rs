@@ -82,3 +82,9 @@ pub const PROTECTION_BYTES_MAX: usize = 16 + 4 + srtp::limits::MKI_LEN_MAX;
 
 /// Keys of each flow and direction, beside those in use, whose counts are kept for the case that they come back.
 pub const RETIRED_KEYS: usize = 4;
+
+/// SSRCs of one bundle that are remembered, those that came and those that were sent counted apart.
+pub const BUNDLE_SSRCS: usize = 64;
+
+/// Medias of a bundle that one RTCP packet reaches.
+pub const RTCP_MEMBERS: usize = 16;

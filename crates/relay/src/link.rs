@@ -1,6 +1,7 @@
 //! What the plans of one call say of each other, resolved once when they are applied: sinks, siblings, transports, keys.
 
 use plan::{FlowId, Framing, Plan, RtcpPolicy, Security, Sink};
+use smallvec::SmallVec;
 
 use crate::flow::{Fanout, Flow, SinkSlot, SinkSlots};
 use crate::keys::{self, Keying, Ring};
@@ -54,6 +55,17 @@ impl Table {
         flow.rtcp_slot = flow.plan.rtcp_flow.and_then(find);
         flow.transport = flow.plan.transport.and_then(find).filter(|s| *s != slot);
         (flow.rtp_slot, flow.keeps, flow.kept) = (None, false, false);
+        let bundle = flow.plan.bundle.as_deref();
+        let members = bundle.map_or(&[][..], |b| &b.members);
+        flow.members = members
+            .iter()
+            .map(|m| find(m.flow).unwrap_or(Slot::MAX))
+            .collect();
+        if members.is_empty() {
+            flow.state.bundle = None;
+        } else {
+            flow.state.bundle.get_or_insert_default().keep(&flow.members);
+        }
         let sockets = flow.plan.sockets.clone();
         self.refused += refused as u64;
         for (local, socket) in sockets.into_iter().enumerate() {
@@ -114,8 +126,11 @@ impl Table {
         if sinks.is_empty() {
             return;
         }
-        let arrive_at = [Some(slot), flow.rtp_slot, flow.transport];
-        for slot in arrive_at.into_iter().flatten() {
+        let transport = flow.transport.and_then(|slot| self.flow(slot));
+        // RTCP may come to the wrong port.
+        let stray = [flow.rtp_slot, transport.and_then(|t| t.rtp_slot)];
+        let arrive_at = [Some(slot), flow.transport].into_iter().chain(stray);
+        for slot in arrive_at.flatten().collect::<SmallVec<[Slot; 4]>>() {
             if let Some(flow) = self.flows.get_mut(slot as usize) {
                 flow.keeps = true;
             }
@@ -132,25 +147,29 @@ impl Table {
         let Some(flow) = self.flow(slot) else {
             return Fanout::default();
         };
-        let rtcp = flow.rtcp_slot.and_then(|s| self.flow(s)).unwrap_or(flow);
-        let secured = |s: &SinkSlot| flow.keeps || self.flow(s.to).is_some_and(|f| f.send != Keying::Plain);
-        let changed = |s: &&SinkSlot| !s.plain || secured(s);
-        let rewritten = |s: &&SinkSlot| s.rtcp == RtcpPolicy::StripFeedback || secured(s);
-        let lists = [
-            (flow.sinks.len(), flow.sinks.iter().filter(changed).count()),
-            (
-                flow.rtcp_sinks.len(),
-                flow.rtcp_sinks.iter().filter(rewritten).count(),
-            ),
-            // RTCP may come to the wrong port.
-            (
-                rtcp.rtcp_sinks.len(),
-                rtcp.rtcp_sinks.iter().filter(rewritten).count(),
-            ),
-        ];
+        let members = flow.members.iter().chain(Some(&slot));
+        let medias = || members.clone().filter_map(|m| self.flow(*m));
+        let rtp = medias().map(|m| self.changes(flow, &m.sinks, |s| !s.plain));
+        let stripped = |s: &SinkSlot| s.rtcp == RtcpPolicy::StripFeedback;
+        // RTCP may concern all of them, and may come to the wrong port.
+        let rtcp = |at: &Flow| {
+            let own = self.changes(flow, &at.rtcp_sinks, stripped);
+            let stray = at.rtcp_slot.and_then(|s| self.flow(s));
+            let stray = stray.map_or(own, |f| self.changes(flow, &f.rtcp_sinks, stripped));
+            own.max(stray)
+        };
+        let rtcp = medias().map(rtcp).fold(Fanout::default(), Fanout::plus);
+        let most = limits::SINKS_PER_FLOW_MAX;
+        rtp.fold(rtcp.at_most(most), Fanout::max)
+    }
+
+    /// What a packet that arrives at `flow` causes at these sinks.
+    fn changes(&self, flow: &Flow, sinks: &SinkSlots, is_changed: impl Fn(&SinkSlot) -> bool) -> Fanout {
+        let secured = |s: &SinkSlot| self.flow(s.to).is_some_and(|f| f.send != Keying::Plain);
+        let changed = |s: &&SinkSlot| flow.keeps || is_changed(s) || secured(s);
         Fanout {
-            datagrams: lists.iter().map(|(all, _)| *all).max().unwrap_or(0),
-            changed: lists.iter().map(|(_, changed)| *changed).max().unwrap_or(0),
+            datagrams: sinks.len(),
+            changed: sinks.iter().filter(changed).count(),
         }
     }
 }

@@ -1,44 +1,78 @@
 //! RTCP from a flow to its sinks: what is said to whom.
 
-use plan::{DropReason, Event, Framing, RtcpPolicy, Time};
+use arrayvec::ArrayVec;
+use plan::{Component, DropReason, Event, Framing, RtcpPolicy, Time};
 use rtp::rtcp::{Compound, Message, ReportBlock};
 use srtp::Kind;
 
-use crate::Relay;
+use crate::bundle::Members;
 use crate::egress::Body;
 use crate::flow::SinkSlot;
-use crate::ingress::Packet;
+use crate::ingress::{Packet, Verdict};
 use crate::io::Outbox;
-use crate::table::Slot;
+use crate::table::{Slot, SocketOwner, Table};
+use crate::{Relay, limits};
 
 impl Relay {
-    /// Takes note of what an accepted RTCP packet says and forwards it.
+    /// Takes note of what an accepted RTCP packet says, and forwards it to the sinks of all whom it concerns.
     pub(crate) fn rtcp_onward(
         &mut self,
         now: Time,
+        owner: SocketOwner,
         slot: Slot,
         packet: &Packet<'_>,
         out: &mut Outbox,
-    ) -> Result<(), DropReason> {
-        let flow = self.table.flows.get(slot as usize).ok_or(DropReason::NoFlow)?;
-        // RTCP flows on while media is on hold (RFC 3264 §8.4), but not if it is blocked.
-        if flow.plan.media.blocked {
-            return Err(DropReason::Blocked);
-        }
+    ) -> Verdict {
+        let framing = self.table.flows.get(slot as usize).map(|f| f.plan.framing);
         let compound = Some(packet.bytes)
-            .filter(|_| flow.plan.framing == Framing::Rtp)
+            .filter(|_| framing == Some(Framing::Rtp))
             .and_then(Compound::parse);
-        if let Some(compound) = compound {
-            self.note_reports(now, slot, compound);
+        let members = self.table.members_of_rtcp(slot, packet.bytes, compound);
+        let Some(&first) = members.first() else {
+            return Verdict::Dropped(slot, DropReason::NoBundleMember);
+        };
+        self.accepted(now, first, packet);
+        self.tap_ingress(now, owner, first, packet);
+        // RTCP flows on while media is on hold (RFC 3264 §8.4), but not if it is blocked.
+        let blocked = |m: &Slot| {
+            let flow = self.table.flows.get(*m as usize);
+            flow.is_none_or(|f| f.plan.media.blocked)
+        };
+        let open: Members = members.iter().copied().filter(|m| !blocked(m)).collect();
+        if open.is_empty() {
+            return Verdict::Dropped(first, DropReason::Blocked);
         }
+        if let Some(compound) = compound {
+            self.note_reports(now, first, compound);
+        }
+        let result = self.rtcp_spread(now, &open, compound, packet, out);
+        result.map_or_else(|reason| Verdict::Dropped(first, reason), |()| Verdict::Sent)
+    }
+
+    /// Forwards RTCP to the sinks of all members, to each transport once.
+    fn rtcp_spread(
+        &mut self,
+        now: Time,
+        members: &[Slot],
+        compound: Option<Compound<'_>>,
+        packet: &Packet<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), DropReason> {
         let mut result = Err(DropReason::NoSink);
-        for nth in 0.. {
-            let source = self.table.flows.get(slot as usize);
-            let Some(sink) = source.and_then(|f| f.rtcp_sinks.get(nth)).copied() else {
-                break;
-            };
-            let sent = self.rtcp_to(now, sink, compound, packet, out);
-            result = if result.is_ok() { result } else { sent };
+        let mut reached = ArrayVec::<Slot, { limits::SINKS_PER_FLOW_MAX }>::new();
+        for member in members {
+            for nth in 0.. {
+                let source = self.table.flows.get(*member as usize);
+                let Some(sink) = source.and_then(|f| f.rtcp_sinks.get(nth)).copied() else {
+                    break;
+                };
+                let carrier = self.table.carrier(sink.to);
+                if members.len() > 1 && (reached.contains(&carrier) || reached.try_push(carrier).is_err()) {
+                    continue;
+                }
+                let sent = self.rtcp_to(now, sink, compound, packet, out);
+                result = if result.is_ok() { result } else { sent };
+            }
         }
         result
     }
@@ -74,30 +108,24 @@ impl Relay {
             return Err(DropReason::RtcpConsumed);
         }
         self.deliver(now, way, Kind::Rtcp, body, packet, out)?;
-        let to = self.table.flows.get_mut(sink.to as usize);
-        let to = to.ok_or(DropReason::NoSink)?;
+        let carrier = self.table.flows.get_mut(way.carrier as usize);
+        let carrier = carrier.ok_or(DropReason::NoSink)?;
         for sr in compound.iter().flat_map(sender_reports) {
-            to.state.sent_reports.note(now, sr);
+            carrier.state.sent_reports.note(now, sr);
         }
         Ok(())
     }
 
-    /// Remembers sender reports for our own, and reports reception upwards.
-    fn note_reports(&mut self, now: Time, slot: Slot, compound: Compound<'_>) {
+    /// Remembers sender reports for our own, and reports reception upwards. `first` is the flow that a report belongs to
+    /// if its SSRC does not say otherwise.
+    fn note_reports(&mut self, now: Time, first: Slot, compound: Compound<'_>) {
         for message in compound.parts().filter_map(|part| part.message()) {
             let (reporter, blocks) = match message {
                 Message::SenderReport(sr) => {
-                    let media = self
-                        .table
-                        .flows
-                        .get(slot as usize)
-                        .and_then(|f| f.rtp_slot)
-                        .unwrap_or(slot);
+                    let media = self.media_of(first, |table, at| table.received_as(at, sr.ssrc.0));
                     if let Some(media) = self.table.flows.get_mut(media as usize) {
-                        media
-                            .state
-                            .streams
-                            .sender_reported(now, sr.ssrc.0, sr.info.ntp_middle());
+                        let ntp = sr.info.ntp_middle();
+                        media.state.streams.sender_reported(now, sr.ssrc.0, ntp);
                     }
                     (sr.ssrc, sr.blocks)
                 }
@@ -105,13 +133,32 @@ impl Relay {
                 _ => continue,
             };
             for block in blocks {
-                self.reception(now, slot, reporter.0, block);
+                self.reception(now, first, reporter.0, block);
             }
         }
     }
 
-    fn reception(&mut self, at: Time, slot: Slot, reporter: u32, block: ReportBlock) {
-        let Some(flow) = self.table.flows.get(slot as usize) else {
+    /// The RTP flow that an SSRC belongs to: by the bundle that `first` is in, or else the sibling of `first`.
+    fn media_of(&self, first: Slot, lookup: impl Fn(&Table, Slot) -> Option<Slot>) -> Slot {
+        let sibling = |slot: Slot| {
+            let flow = self.table.flows.get(slot as usize);
+            flow.and_then(|f| f.rtp_slot).unwrap_or(slot)
+        };
+        lookup(&self.table, sibling(self.table.carrier(first))).unwrap_or_else(|| sibling(first))
+    }
+
+    fn reception(&mut self, at: Time, first: Slot, reporter: u32, block: ReportBlock) {
+        let media = self.media_of(first, |table, at| table.sent_as(at, block.ssrc));
+        let here = self.table.flows.get(first as usize);
+        let slot = if here.is_some_and(|f| f.plan.component == Component::Rtcp) {
+            self.table.flows.get(media as usize).and_then(|f| f.rtcp_slot)
+        } else {
+            Some(media)
+        };
+        let (Some(flow), Some(carrier)) = (
+            self.table.flows.get(slot.unwrap_or(first) as usize),
+            self.table.flows.get(self.table.carrier(first) as usize),
+        ) else {
             return;
         };
         let ReportBlock {
@@ -123,7 +170,7 @@ impl Relay {
             lsr,
             dlsr,
         } = block;
-        let rtt_us = flow.state.sent_reports.round_trip_us(at, lsr, dlsr);
+        let rtt_us = carrier.state.sent_reports.round_trip_us(at, lsr, dlsr);
         let (call, flow) = (flow.call, flow.plan.flow);
         self.events.push(Event::Reception {
             call,

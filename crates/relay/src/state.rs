@@ -2,6 +2,7 @@
 
 use plan::{Plan, Time};
 
+use crate::bundle::Known;
 use crate::control::Budget;
 use crate::guard::Guard;
 use crate::keys::Keys;
@@ -21,6 +22,8 @@ pub(crate) struct State {
     pub(crate) egress: Egress,
     /// The SRTP contexts that are kept here, if there ever were any.
     pub(crate) keys: Option<Box<Keys>>,
+    /// What tells the media of a bundle apart, if this is its transport.
+    pub(crate) bundle: Option<Box<Known>>,
     /// Something was accepted from the peer, ever.
     pub(crate) heard: bool,
     /// When to send the next generated report.
@@ -43,6 +46,7 @@ impl State {
             sent_reports: SentReports::default(),
             egress: Egress::default(),
             keys: None,
+            bundle: None,
             heard: false,
             next_report: None,
             next_pierce: None,

@@ -139,11 +139,12 @@ impl Relay {
         let Some((len, sent)) = write_report(now, flow, out.scratch()) else {
             return;
         };
-        let Some(carrier_flow) = self.table.flows.get_mut(carrier as usize) else {
+        let transport = self.table.carrier(carrier);
+        let Some(transport) = self.table.flows.get_mut(transport as usize) else {
             return;
         };
         if let Some(ntp_middle) = sent {
-            carrier_flow.state.sent_reports.note(now, ntp_middle);
+            transport.state.sent_reports.note(now, ntp_middle);
         }
         self.send_made(now, carrier, Kind::Rtcp, Some(len), out);
     }
