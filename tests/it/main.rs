@@ -5,6 +5,7 @@
 //! nftables. What is missing is said, and fails where `CI=true`. `PATCHBAY_IT_RELAY=/usr/bin/rtpengine` drives another
 //! relay, to try the tests themselves; `PATCHBAY_IT_SEED` repeats a random test.
 
+mod baresip;
 mod browser;
 mod browser_calls;
 mod cdp;
@@ -19,6 +20,7 @@ mod lab;
 mod nat;
 mod ng;
 mod open_net;
+mod peers_baresip;
 mod peers_kamailio;
 mod phone;
 mod process;

@@ -339,7 +339,7 @@ fn from_alaw(byte: u8) -> f64 {
 }
 
 /// The part of the energy that is at `hz` (Goertzel's algorithm).
-fn tone_share(samples: &[f64], hz: f64) -> f64 {
+pub(crate) fn tone_share(samples: &[f64], hz: f64) -> f64 {
     let energy: f64 = samples.iter().map(|sample| sample * sample).sum();
     if energy < samples.len() as f64 * 100.0 {
         return 0.0;

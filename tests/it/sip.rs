@@ -23,9 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Starts Kamailio on the core host and waits until it answers; `flags` go into each of its relay commands.
 pub(crate) fn kamailio(lab: &Lab, core: &Host, flags: &str) -> Process {
+    kamailio_between(lab, core, flags, flags)
+}
+
+/// The same with flags for what goes to callees, in requests, and for what goes to callers, in replies.
+pub(crate) fn kamailio_between(lab: &Lab, core: &Host, to_callee: &str, to_caller: &str) -> Process {
     let config = CONFIG
         .replace("@RELAY@", &format!("{RELAY_IP}:{NG_PORT}"))
-        .replace("@FLAGS@", flags);
+        .replace("@FLAGS@", to_callee)
+        .replace("@REPLY_FLAGS@", to_caller);
     let (file, runtime) = (lab.folder().join("kamailio.cfg"), lab.folder().join("kamailio"));
     fs::write(&file, config).unwrap();
     fs::create_dir_all(&runtime).unwrap();
