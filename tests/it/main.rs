@@ -1,9 +1,10 @@
 //! The one integration-test binary.
 //!
 //! Whatever needs hosts of its own gets them from [`lab`], as network namespaces: run it as root. `peers_*`,
-//! `browser_*` and `differential` need what Debian 12 has: kamailio, sip-tester, rtpengine-daemon, chromium, tshark,
-//! nftables. What is missing is said, and fails where `CI=true`. `PATCHBAY_IT_RELAY=/usr/bin/rtpengine` drives another
-//! relay, to try the tests themselves; `PATCHBAY_IT_SEED` repeats a random test.
+//! `browser_*` and `differential` need what Debian 12 has: kamailio, sip-tester, rtpengine-daemon, chromium,
+//! baresip-core, tshark, nftables. What is missing is said, and fails where `CI=true`.
+//! `PATCHBAY_IT_RELAY=/usr/bin/rtpengine` drives another relay, to try the tests themselves; `PATCHBAY_IT_SEED` repeats
+//! a random test.
 
 mod baresip;
 mod browser;
@@ -16,6 +17,7 @@ mod differential;
 mod differential_bodies;
 mod differential_cases;
 mod differential_known;
+mod families;
 mod lab;
 mod nat;
 mod ng;

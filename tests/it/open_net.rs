@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::lab::{Host, Lab, have};
 use crate::ng::Request;
+pub(crate) use crate::phone::media_address;
 use crate::relay::{RELAY_IP, Relay, under_test};
 use crate::rtp::Party;
 
@@ -123,22 +124,4 @@ pub(crate) fn sdp(ip: &str, port: u16) -> String {
         "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n\
          a=rtpmap:8 PCMA/8000\r\n"
     )
-}
-
-/// Where the first media of an SDP is.
-pub(crate) fn media_address(sdp: &str) -> SocketAddr {
-    let value = |name: &str| {
-        sdp.lines()
-            .find_map(|line| line.strip_prefix(name))
-            .unwrap_or_default()
-    };
-    let port = value("m=audio ")
-        .split(' ')
-        .next()
-        .and_then(|port| port.parse().ok());
-    let ip = value("c=IN IP4 ").parse();
-    match (ip, port) {
-        (Ok(ip), Some(port)) => SocketAddr::new(ip, port),
-        _ => panic!("no audio in {sdp}"),
-    }
 }
