@@ -80,7 +80,6 @@ fn rtp() {
 }
 
 #[test]
-#[ignore = "the relay has no keys, no DTLS and no ICE yet"]
 fn rtp_calls_sdes() {
     let case = Case {
         alice: "",
@@ -93,7 +92,6 @@ fn rtp_calls_sdes() {
 }
 
 #[test]
-#[ignore = "the relay has no keys, no DTLS and no ICE yet"]
 fn sdes_calls_rtp() {
     let case = Case {
         alice: ";mediaenc=srtp-mand",
@@ -106,7 +104,6 @@ fn sdes_calls_rtp() {
 }
 
 #[test]
-#[ignore = "the relay has no keys, no DTLS and no ICE yet"]
 fn sdes_calls_sdes() {
     let case = Case {
         alice: ";mediaenc=srtp-mand",
