@@ -52,6 +52,11 @@ impl Party {
         self.peer = Some(relay);
     }
 
+    /// Where it sends to.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
     /// Sends the next packet of its stream and returns the packet's sequence number.
     pub(crate) fn send(&mut self) -> u16 {
         let seq = self.next_seq;

@@ -40,6 +40,12 @@ pub(super) fn wrong_codec(path: &Path<'_>) -> Option<Finding> {
     Some(finding(FindingKind::CodecMismatch, text, evidence))
 }
 
+/// What is sent on comes back. It may well flow all the same: in a circle.
+pub(super) fn in_a_loop(path: &Path<'_>) -> Option<Finding> {
+    path.recently(&path.from.rtp, DropReason::Loop)
+        .and_then(|drop| dropped(path, drop))
+}
+
 /// The path is open and nothing passes.
 pub(super) fn why_nothing_passes(path: &Path<'_>) -> Finding {
     let recent = path.recent_drops(&path.from.rtp);

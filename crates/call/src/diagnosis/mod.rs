@@ -116,6 +116,7 @@ fn judge(path: &Path<'_>) -> Vec<Finding> {
     let flows = path.arrives() && path.goes_on();
     let mut findings = Vec::new();
     if flows {
+        findings.extend(ingress::in_a_loop(path));
         findings.extend(ingress::wrong_codec(path));
         findings.extend(egress::out_of_reach(path));
         findings.push(words::flows(path));

@@ -61,7 +61,8 @@ fn mux(path: &Path<'_>) -> Option<Finding> {
 
 fn drops(path: &Path<'_>) -> Option<Finding> {
     let rtp = &path.from.rtp;
-    let drop = path.recent_drops(rtp).into_iter().next()?;
+    let told = |d: &super::Drop| d.reason == DropReason::Loop;
+    let drop = path.recent_drops(rtp).into_iter().find(|d| !told(d))?;
     let by_source = matches!(
         drop.reason,
         DropReason::ForeignSource | DropReason::StrictSource | DropReason::Unproven
