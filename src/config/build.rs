@@ -11,8 +11,8 @@ use super::keyfile::KeySection;
 use super::limits::THREADS_MAX;
 use super::listeners;
 use super::model::{
-    Config, Facility, LimitSettings, Listener, Listeners, LogFormat, LogSettings, LogSubsystem, Offload,
-    RecordFormat, TimeoutNotice, XmlrpcFormat,
+    Config, DtlsSettings, Facility, LimitSettings, Listener, Listeners, LogFormat, LogSettings, LogSubsystem,
+    Offload, RecordFormat, TimeoutNotice, XmlrpcFormat,
 };
 use super::values::Values;
 use super::{ConfigError, Machine};
@@ -33,6 +33,7 @@ pub(super) fn config(
     let interfaces = interfaces(values, &listen, sections, path, machine)?;
     let call = call(values, interfaces, &mut warnings)?;
     Ok(Config {
+        dtls: dtls(values, &call.software_id)?,
         call,
         listen,
         foreground: values.flag("foreground")?,
@@ -99,7 +100,37 @@ fn call(
             Some("blind") => SrtpPassthrough::Blind,
             _ => SrtpPassthrough::Verify,
         },
+        dtls: None,
         reject_invalid_sdp: values.flag("reject-invalid-sdp")?,
+    })
+}
+
+/// Smallest and largest RSA key in bits: what OpenSSL accepts at Debian's security level, and what can be made in time.
+const RSA_BITS: (i64, i64) = (2048, 16_384);
+/// Smallest and largest DTLS packet.
+const DTLS_MTU_BYTES: (i64, i64) = (dtls::limits::MTU_BYTES_MIN as i64, 65_000);
+
+fn dtls(values: &Values, software_id: &str) -> Result<DtlsSettings, ConfigError> {
+    let defaults = dtls::Settings::default();
+    let bits = values.int("dtls-rsa-key-size", RSA_BITS.0, RSA_BITS.1)?;
+    let mtu = values.int("dtls-mtu", DTLS_MTU_BYTES.0, DTLS_MTU_BYTES.1)?;
+    Ok(DtlsSettings {
+        request: dtls::Request {
+            key: match values.choice("dtls-cert-cipher")? {
+                Some("RSA") => dtls::KeyKind::Rsa(u32::try_from(bits).unwrap_or(2048)),
+                _ => dtls::KeyKind::P256,
+            },
+            digest: match values.choice("dtls-signature")? {
+                Some("SHA-1") => dtls::Digest::Sha1,
+                _ => dtls::Digest::Sha256,
+            },
+            name: software_id.to_owned(),
+        },
+        protocol: dtls::Settings {
+            mtu: usize::try_from(mtu).unwrap_or(defaults.mtu),
+            ciphers: values.text("dtls-ciphers").unwrap_or(defaults.ciphers),
+        },
+        passive: values.flag("dtls-passive")?,
     })
 }
 

@@ -36,6 +36,8 @@ pub struct Config {
     pub control_tos: u8,
     /// When new calls are refused.
     pub limits: LimitSettings,
+    /// DTLS.
+    pub dtls: DtlsSettings,
     /// Signalling templates: name to a string of `rtpp-flags` syntax. `default` applies to every command, the name of a
     /// command to that one.
     pub templates: BTreeMap<String, String>,
@@ -47,6 +49,17 @@ pub struct Config {
     pub offload: Offload,
     /// What the operator should hear at start: options without effect, listeners open to the world.
     pub warnings: Vec<String>,
+}
+
+/// DTLS, as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DtlsSettings {
+    /// What our certificates are like.
+    pub request: dtls::Request,
+    /// MTU and ciphers.
+    pub protocol: dtls::Settings,
+    /// Wait for the peer to begin if it leaves the choice to us.
+    pub passive: bool,
 }
 
 /// The control listeners by protocol.

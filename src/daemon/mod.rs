@@ -3,6 +3,7 @@
 //! Order: bind what is configured, go into the background (no thread may exist before that), start the packet workers,
 //! the control shards, then the listeners; say that we are ready; wait for a signal; end in the opposite order.
 
+mod certificate;
 mod listen;
 mod parts;
 mod run;

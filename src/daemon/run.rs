@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use thiserror::Error;
 
+use super::certificate;
 use super::listen::Listening;
 use super::parts::{
     ShardQueues, port_pool, start_recorder, start_sampler, start_shards, start_worker, start_xmlrpc,
@@ -63,6 +64,9 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// No certificate for DTLS can be made.
+    #[error("no certificate for DTLS: {0}")]
+    Certificate(String),
     /// The system refuses something else that we need.
     #[error("the system refuses to start us: {0}")]
     System(#[from] io::Error),
@@ -120,14 +124,16 @@ struct Daemon {
     serving: Option<super::listen::ServeHandle>,
     recorder: Option<Recorder>,
     _sampler: Sender<()>,
+    _certificate: Sender<()>,
 }
 
 impl Daemon {
-    fn start(config: Config, listening: Listening) -> Result<Self, StartError> {
+    fn start(mut config: Config, listening: Listening) -> Result<Self, StartError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = config.num_threads.unwrap_or(cores).max(1);
         // One shard carries more calls' signalling than four workers carry their media.
         let shards = (count / WORKERS_PER_SHARD).clamp(1, limits::SHARDS);
+        config.call.dtls = Some(certificate::host(&config, shards)?);
         let pool = Arc::new(port_pool(&config));
         let recorder = start_recorder(&config)?;
         let recordings = recorder.as_ref().map_or(Recordings::off(), Recorder::recordings);
@@ -156,6 +162,7 @@ impl Daemon {
         }));
         let shards = start_shards(&control, queues, &recordings, Front::new(listening.ng.clone()))?;
         let sampler = start_sampler(&control)?;
+        let certificate = certificate::keep_young(&control, config.dtls)?;
         let serving = listening.serve(Arc::clone(&control))?;
         Ok(Self {
             control,
@@ -164,6 +171,7 @@ impl Daemon {
             serving,
             recorder,
             _sampler: sampler,
+            _certificate: certificate,
         })
     }
 

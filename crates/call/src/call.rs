@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use ng_protocol::{
     AnswerArgs, CallId, ConnectArgs, DeleteArgs, Dict, NgError, OfferArgs, QueryArgs, RecordingArgs, Text,
 };
-use plan::{CallKey, Event, FlowId, Time};
+use plan::{CallKey, Event, FlowId, PuntKind, Time};
 
 use crate::diagnosis::ReportFacts;
 use crate::model::{Model, Stream};
@@ -43,6 +43,7 @@ pub struct Call {
     pub(crate) drop_traffic: bool,
     pub(crate) generation: u64,
     pub(crate) next_timeout: Option<Time>,
+    pub(crate) dtls_due: Option<Time>,
     pub(crate) ended: bool,
     pub(crate) recording: Option<Recording>,
     pub(crate) sdp_before_recording: Vec<SdpText>,
@@ -69,6 +70,7 @@ impl Call {
             drop_traffic: false,
             generation: 0,
             next_timeout: None,
+            dtls_due: None,
             ended: false,
             recording: None,
             sdp_before_recording: Vec::new(),
@@ -187,7 +189,15 @@ impl Call {
             }
             Event::Reception { .. } => self.note_reception(event),
             Event::Loop { flow, .. } => self.note_loop(*flow),
-            // STUN and DTLS are not asked for yet: no plan has `punt_stun`.
+            Event::Punted {
+                kind: PuntKind::Dtls,
+                flow,
+                local,
+                from,
+                bytes,
+                ..
+            } => self.handle_dtls(now, *flow, *local, *from, bytes),
+            // STUN is not asked for yet: no plan has `punt_stun`.
             Event::Punted { .. } => {}
         }
     }

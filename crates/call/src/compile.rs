@@ -137,7 +137,7 @@ impl Call {
             reports: None,
             taps: self.taps(),
             punt_stun: false,
-            punt_dtls: false,
+            punt_dtls: media.keying.dtls.is_expected(),
             proven: SmallVec::new(),
             recv,
             send,

@@ -36,6 +36,8 @@ pub struct Config {
     pub measure_rtp: bool,
     /// Where `query` lists SSRCs.
     pub ssrc_reporting: SsrcReporting,
+    /// DTLS; without it no party is offered or answered with it.
+    pub dtls: Option<crate::DtlsHost>,
     /// Recording.
     pub recording: RecordingConfig,
     /// What is done with SRTP whose key both parties have.
@@ -60,6 +62,7 @@ impl Default for Config {
             mos: Mos::default(),
             measure_rtp: false,
             ssrc_reporting: SsrcReporting::Full,
+            dtls: None,
             recording: RecordingConfig::default(),
             srtp_passthrough: SrtpPassthrough::Verify,
             reject_invalid_sdp: false,

@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::model::{Foreign, Media, MediaId, PartyId};
 use crate::negotiate::bundle::Section;
 use crate::negotiate::said::Said;
-use crate::negotiate::{Role, address, codec, extmap, learning, mux, osrtp, ports, sdes, transport};
+use crate::negotiate::{Role, address, codec, dtls, extmap, learning, mux, osrtp, ports, sdes, transport};
 use crate::offer_answer::{Exchange, Takings};
 use crate::rewrite::{Deal, Line};
 use crate::{Env, Family};
@@ -199,11 +199,15 @@ impl Call {
             Role::Offer => mux::offer(&mut sender.mux, &mut receiver.mux, said.mux, &settings.rtcp),
             Role::Answer => mux::answer(&mut sender.mux, &mut receiver.mux, said.mux),
         };
+        dtls::hear(role, settings, &self.config, &said, &mut sender);
         let sides = (&mut sender, &mut receiver);
         sdes::negotiate(role, settings, &said, sides, &mut deal, env.rng());
         learning::apply(&mut sender, &mut receiver, settings);
         let taken = self.take_ports(env, exchange, takings, (&mut sender, &mut receiver), &said, &deal);
         receiver.learning.public |= taken.is_ok();
+        if taken.is_ok() && !deal.rejected {
+            deal.dtls = dtls::tell(role, settings, &self.config, &mut receiver, env.rng());
+        }
         self.model.medias[source] = sender;
         self.model.medias[sink] = receiver;
         taken?;

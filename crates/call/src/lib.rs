@@ -18,6 +18,7 @@ pub mod diagnosis;
 mod dialogue;
 mod env;
 mod exchange;
+mod handshakes;
 mod interfaces;
 pub mod limits;
 mod model;
@@ -40,6 +41,7 @@ pub use config::{
     Config, MediaPolicy, Mos, MosFormula, RecordingConfig, SrtpPassthrough, SsrcReporting, Timeouts,
 };
 pub use env::{Env, LocalSockets, PortError, PortRequest, Ports};
+pub use handshakes::{DtlsCounters, DtlsHost};
 pub use interfaces::{AddressId, Family, Interfaces, LocalAddress, LogicalInterface, PortRange};
 pub use output::{
     EndReason, Ended, Notification, Output, RecordingAction, RecordingCommand, SdpDirection, SdpText,

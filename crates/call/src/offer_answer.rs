@@ -189,6 +189,7 @@ impl Call {
         self.record_sdp(exchange.now, tag_in, exchange.from, exchange.body);
         self.record_sdp(exchange.now, tag_out, exchange.to, &sdp);
         self.install(exchange.now);
+        self.drive_dtls(exchange.now);
         Ok(SdpReply {
             sdp,
             recordings: self.recordings(),

@@ -20,7 +20,7 @@ impl Call {
             .measure_rtp
             .then(|| self.measured_at + self.config.rtcp_interval);
         // A deadline that has passed is due now, not in the past.
-        self.next_timeout = [deletes, silence, age, measure]
+        self.next_timeout = [deletes, silence, age, measure, self.dtls_due]
             .into_iter()
             .flatten()
             .min()
@@ -34,6 +34,9 @@ impl Call {
         let due = |t: Option<Time>| t.is_some_and(|t| t <= now);
         if due(Some(self.measured_at + self.config.rtcp_interval)) {
             self.measure(now);
+        }
+        if due(self.dtls_due) {
+            self.drive_dtls(now);
         }
         let gone: Vec<PartyId> = self
             .model

@@ -226,6 +226,17 @@ impl Association {
         }
     }
 
+    /// Signalling begins a new association with the same peer. Handshakes that are under way as server stay: they may be the
+    /// new one's, whose first packet was faster than signalling.
+    pub fn restart(&mut self, now: Time) {
+        let server = self.role == Role::Server;
+        self.attempts
+            .retain(|a| server && !matches!(a.stage, Stage::Lingering(_)));
+        (self.connected, self.closed, self.failure) = (None, false, None);
+        self.tried = 0;
+        self.begin_at = self.target.filter(|_| !server).map(|_| now);
+    }
+
     /// A DTLS packet.
     pub fn handle_packet(
         &mut self,

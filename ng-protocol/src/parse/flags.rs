@@ -92,7 +92,7 @@ const FLAGS: &[Flag] = &[
     flag("trickle-ICE", &["ICE-trickle"], Accepted, "Advertise trickle ICE.", |d| d.settings.ice.trickle = true),
     flag("reject-ICE", &["ICE-reject"], Accepted, "Behave as if offered ICE had been rejected.",
         |d| d.settings.ice.reject = true),
-    flag("no-tls-id", &[], Accepted, "No `a=tls-id`.", |d| d.settings.dtls.no_tls_id = true),
+    flag("no-tls-id", &[], Yes, "No `a=tls-id`.", |d| d.settings.dtls.no_tls_id = true),
     flag("pad-crypto", &["crypto-pad"], Accepted, "Base64 padding in `a=crypto`.", |d| d.settings.sdes.pad = true),
     flag("recrypt", &[], Accepted, "Decrypt and encrypt again between sides with the same key.",
         |d| d.settings.recrypt = true),

@@ -14,12 +14,13 @@ mod security;
 
 pub(crate) use arena::{Arena, Id};
 pub(crate) use bundle::{BundleOffer, Bundling};
-pub(crate) use dtls::Dtls;
+#[allow(unused_imports, reason = "the state is read by whoever explains a stream")]
+pub(crate) use dtls::{Described, Dtls, DtlsState, Own, Session};
 pub(crate) use ice::Ice;
 pub(crate) use media::{Armed, Foreign, Formats, Media, MediaId, Mux, Remote, SocketSet, Stream};
 pub(crate) use party::{Party, PartyId, Printed};
 pub(crate) use sdes::{CryptoLine, Sdes};
-pub(crate) use security::Keying;
+pub(crate) use security::{Keying, Keys};
 
 /// Media flows from a source's sender to a sink's receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub(crate) mod bundle;
 pub(crate) mod codec;
 pub(crate) mod crypto;
+pub(crate) mod dtls;
 pub(crate) mod extmap;
 pub(crate) mod learning;
 pub(crate) mod mux;

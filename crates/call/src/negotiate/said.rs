@@ -8,7 +8,7 @@ use sdp::{Address, Direction, Extmap, Session, Text, Value};
 
 use super::crypto;
 use crate::limits::{CODECS_MAX, CRYPTO_LINES_MAX, SSRCS_MAX};
-use crate::model::{CryptoLine, Formats, Remote};
+use crate::model::{CryptoLine, Described, Formats, Remote};
 use crate::{Config, Family};
 
 /// One section, understood.
@@ -48,6 +48,8 @@ pub(crate) struct Said<'a> {
     pub(crate) keyed: bool,
     /// `a=bundle-only`.
     pub(crate) bundle_only: bool,
+    /// DTLS is offered or accepted.
+    pub(crate) dtls: Option<Described>,
     /// Port zero; once bundling is settled, only if it is not a bundled one.
     pub(crate) rejected: bool,
 }
@@ -109,6 +111,7 @@ impl<'a> Said<'a> {
             cryptos: cryptos_of(session, media),
             keyed: has(|v| matches!(v, Value::Crypto(_) | Value::Fingerprint(_))),
             bundle_only: own().any(|v| matches!(v, Value::BundleOnly)),
+            dtls: super::dtls::describe(session, media),
             rejected: media.is_zero_port(),
         };
         said.read_address(session, settings, config)?;

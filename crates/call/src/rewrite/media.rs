@@ -83,9 +83,9 @@ impl Call {
         print_codecs(&deal.codecs, attributes, out);
         print_extmaps(deal, media, attributes, out);
         if let Some(said) = said {
-            copy_attributes(said, settings, attributes, out);
+            copy_attributes(said, is_generic(media), settings, attributes, out);
         }
-        if !settings.sdp.original_sendrecv {
+        if !settings.sdp.original_sendrecv && !is_generic(media) {
             attributes.generate(out, &[self.direction_to_print(line, media).name()]);
         }
         print_rtcp(
@@ -251,8 +251,19 @@ fn print_extmaps(deal: &Deal, media: &Media, attributes: &mut Attributes<'_>, ou
 }
 
 /// The sender's lines that mean nothing to us.
-fn copy_attributes(said: &Said<'_>, settings: &Settings, attributes: &mut Attributes<'_>, out: &mut Vec<u8>) {
-    let copied = || said.media.attributes.iter().filter(|a| is_copied(a, settings));
+fn copy_attributes(
+    said: &Said<'_>,
+    generic: bool,
+    settings: &Settings,
+    attributes: &mut Attributes<'_>,
+    out: &mut Vec<u8>,
+) {
+    let copied = || {
+        said.media
+            .attributes
+            .iter()
+            .filter(|a| is_copied(a, settings) || generic && is_left_alone(a))
+    };
     // COMPAT(rtpengine): feedback for all payload types goes before what else is copied.
     let feedback = |a: &&Attribute| matches!(a.parsed, Value::RtcpFb(_));
     for attribute in copied().filter(feedback).chain(copied().filter(|a| !feedback(a))) {
@@ -279,6 +290,19 @@ fn extmap_text(extmap: &sdp::Extmap) -> String {
         .map(|p| format!(" {p}"))
         .unwrap_or_default();
     format!("extmap:{}{direction} {}{parameters}", extmap.id, extmap.uri)
+}
+
+/// Whether a media is datagrams of a protocol that we do not know (`UDP/DTLS/SCTP`): they pass as they are, and so does
+/// what their description says of how they are protected.
+fn is_generic(media: &Media) -> bool {
+    matches!(media.protocol, sdp::Protocol::Unknown { .. })
+}
+
+fn is_left_alone(attribute: &Attribute) -> bool {
+    matches!(
+        attribute.parsed,
+        Value::Direction(_) | Value::Setup(_) | Value::Fingerprint(_) | Value::TlsId(_)
+    )
 }
 
 fn is_copied(attribute: &Attribute, settings: &Settings) -> bool {

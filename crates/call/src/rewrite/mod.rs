@@ -13,6 +13,7 @@ use sdp::Extmap;
 
 use crate::call::Call;
 use crate::model::{CryptoLine, Formats, Media, MediaId};
+use crate::negotiate::dtls::Told;
 use crate::negotiate::said::Said;
 use crate::offer_answer::Exchange;
 
@@ -27,6 +28,8 @@ pub(crate) struct Deal {
     pub(crate) mux: bool,
     /// `a=crypto`, in order.
     pub(crate) cryptos: Vec<CryptoLine>,
+    /// `a=setup` and what belongs to it.
+    pub(crate) dtls: Option<Told>,
     /// Port 0.
     pub(crate) rejected: bool,
     /// Port 0 because the sender's body is silent about it; what is known of it is printed all the same.
@@ -53,6 +56,7 @@ impl Line<'_> {
             mux: media.mux.active,
             cryptos: Vec::new(),
             rejected: rejected || !media.has_transport() || media.foreign.is_some(),
+            dtls: None,
             silent: true,
         };
         Self {
