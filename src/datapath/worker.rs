@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender};
-use plan::{CallKey, Command, Event, LocalSocket, SocketId, Time};
+use plan::{CallKey, Command, DropReason, Event, LocalSocket, SocketId, Time};
 use relay::{Batch, Outbox, Relay};
 
 use super::io::Io;
@@ -53,6 +53,10 @@ pub struct WorkerCounters {
     pub send_errors: AtomicU64,
     /// Packets for which no plan was there.
     pub no_flow: AtomicU64,
+    /// Packets dropped, by reason; those that the kernel refused stand above.
+    pub drops: [AtomicU64; DropReason::ALL.len()],
+    /// Packets dropped in all, when `drops` was written.
+    pub dropped: AtomicU64,
     /// Events that a shard had no room for.
     pub events_lost: AtomicU64,
     /// Tapped packets that the recorder had no room for.
@@ -241,6 +245,12 @@ impl<I: Io> Worker<I> {
         add(&self.counters.turns, 1);
         let totals = self.relay.totals();
         self.counters.no_flow.store(totals.no_flow, Relaxed);
+        if self.counters.dropped.load(Relaxed) != totals.dropped {
+            self.counters.dropped.store(totals.dropped, Relaxed);
+            for (slot, (_, count)) in self.counters.drops.iter().zip(self.relay.drops()) {
+                slot.store(count, Relaxed);
+            }
+        }
         self.counters
             .datagrams_refused
             .store(totals.datagrams_refused, Relaxed);

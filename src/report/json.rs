@@ -33,6 +33,7 @@ fn tree(control: &Control) -> Map<String, Value> {
     tree.insert("controlstatistics".into(), controllers(control));
     tree.insert("interfaces".into(), interfaces(control));
     tree.insert("transcoders".into(), json!([]));
+    tree.insert("dropstatistics".into(), drops(control));
     tree
 }
 
@@ -101,6 +102,15 @@ fn interfaces(control: &Control) -> Value {
         })
     };
     snapshot::interfaces(control).into_iter().map(one).collect()
+}
+
+/// Ours: packets dropped, by reason.
+fn drops(control: &Control) -> Value {
+    let drops = snapshot::drops(control);
+    let drops: Map<_, _> = drops
+        .map(|(reason, count)| (reason.text().to_owned(), count.into()))
+        .collect();
+    drops.into()
 }
 
 fn dict(map: Map<String, Value>) -> Dict<'static> {

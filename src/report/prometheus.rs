@@ -138,6 +138,16 @@ fn workers(control: &Control, page: &mut Page) {
             );
         }
     }
+    for (reason, count) in snapshot::drops(control) {
+        let label = format!("reason=\"{}\"", reason.text());
+        page.add(
+            "packets_dropped_total",
+            "counter",
+            "Packets dropped",
+            &label,
+            count,
+        );
+    }
     page.add(
         "announcements_lost_total",
         "counter",

@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use call::EndReason;
+use plan::DropReason;
 
+use crate::datapath::worker::WorkerCounters;
 use crate::registry::Control;
 use crate::report::stats::{CallSums, Statistics};
 
@@ -56,14 +58,23 @@ impl std::fmt::Display for Number {
 
 /// Packets, bytes and errors since the start, over all workers.
 pub fn relayed(control: &Control) -> (u64, u64, u64) {
-    let sum = |count: fn(&crate::datapath::worker::WorkerCounters) -> u64| {
-        control.workers.iter().map(|w| count(&w.counters)).sum()
-    };
+    let sum = |count: fn(&WorkerCounters) -> u64| control.workers.iter().map(|w| count(&w.counters)).sum();
     (
         sum(|c| c.packets.load(Relaxed)),
         sum(|c| c.bytes.load(Relaxed)),
         sum(|c| c.send_errors.load(Relaxed) + c.no_flow.load(Relaxed)),
     )
+}
+
+/// Packets dropped since the start by reason, over all workers.
+pub fn drops(control: &Control) -> impl Iterator<Item = (DropReason, u64)> {
+    DropReason::ALL.iter().enumerate().map(|(at, reason)| {
+        let of = |worker: &WorkerCounters| match reason {
+            DropReason::SendError => worker.send_errors.load(Relaxed),
+            _ => worker.drops[at].load(Relaxed),
+        };
+        (*reason, control.workers.iter().map(|w| of(&w.counters)).sum())
+    })
 }
 
 /// All rows, in the order of the reference.

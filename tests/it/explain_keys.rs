@@ -2,7 +2,7 @@
 
 use srtp::{MasterKey, Params, Protection, Sender, Suite};
 
-use crate::explain::{net, until};
+use crate::explain::{Answer, net, until};
 use crate::open_net::{ALICE, BOB, OpenNet, answer, media_address, offer, sdp};
 use crate::rtp::{Party, packet};
 
@@ -61,6 +61,8 @@ fn a_wrong_key() {
         "a=crypto",
     ]);
     assert_eq!(said.found("bob"), ["flows"]);
+    let stats: serde_json::Value = serde_json::from_str(&Answer::ctl(&net, &["list", "jsonstats"])).unwrap();
+    assert!(stats["dropstatistics"]["srtp-auth"].as_u64() > Some(0), "{stats}");
     // The right key: all is well, and the screen gives no key away.
     let mut right = sender(b'A');
     let said = until(&net, "keys", "alice", "flows", || call.talk(Some(&mut right)));

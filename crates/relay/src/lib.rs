@@ -87,6 +87,8 @@ pub struct Relay {
     /// Where a packet is unprotected that goes on as it came.
     copy: Vec<u8>,
     totals: Totals,
+    /// Packets dropped, by reason.
+    drops: [u64; DropReason::ALL.len()],
 }
 
 impl Relay {
@@ -101,6 +103,7 @@ impl Relay {
             rng: SmallRng::seed_from_u64(config.seed),
             copy: Vec::with_capacity(srtp::limits::PACKET_LEN_MAX),
             totals: Totals::default(),
+            drops: [0; DropReason::ALL.len()],
         }
     }
 
@@ -240,6 +243,11 @@ impl Relay {
         verdict
     }
 
+    /// Packets dropped since the beginning, with their reasons.
+    pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        DropReason::ALL.iter().copied().zip(self.drops)
+    }
+
     /// The outbox has room for all that a packet can cause; or is empty, and then there will never be more.
     #[inline]
     fn fits(&self, owner: table::SocketOwner, len: usize, out: &Outbox) -> bool {
@@ -261,6 +269,7 @@ impl Relay {
             Verdict::Punted => self.totals.punted += 1,
             Verdict::Dropped(slot, reason) => {
                 self.totals.dropped += 1;
+                self.drops[reason as usize] += 1;
                 match self.table.flows.get(slot as usize) {
                     Some(flow) => flow.plan.stats.dropped(now, reason, Some(from)),
                     None => self.totals.no_flow += 1,

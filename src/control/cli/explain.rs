@@ -242,6 +242,18 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn every_word_is_documented() {
+        let page = include_str!("../../../docs/no-audio.md");
+        let kinds = call::diagnosis::FindingKind::ALL.iter().map(|k| k.name());
+        let reasons = plan::DropReason::ALL.iter().map(|r| r.text());
+        let missing: Vec<_> = kinds
+            .chain(reasons)
+            .filter(|word| !page.contains(&format!("`{word}`")))
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
     /// The page that docs/no-audio.md shows is one that this code prints.
     #[test]
     fn a_screen() {

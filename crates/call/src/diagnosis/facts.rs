@@ -217,7 +217,9 @@ pub enum IceState {
     Checking,
     /// A pair works.
     Connected,
-    /// Every pair has failed, or consent has expired.
+    /// The pair in use does not answer any more (RFC 7675).
+    Disconnected,
+    /// Every pair has failed.
     Failed,
 }
 
@@ -228,6 +230,7 @@ impl IceState {
             Self::New => "waiting for candidates",
             Self::Checking => "checking",
             Self::Connected => "connected",
+            Self::Disconnected => "consent lost",
             Self::Failed => "failed",
         }
     }
@@ -252,6 +255,8 @@ pub enum DtlsState {
     New,
     /// Under way.
     Handshaking,
+    /// Done, but no fingerprint was signalled yet to verify it with.
+    Unverified,
     /// Done; the peer's certificate is the one that its SDP has announced.
     Connected,
     /// Done, but the SDP has announced another certificate.
@@ -266,6 +271,7 @@ impl DtlsState {
         match self {
             Self::New => "not begun",
             Self::Handshaking => "handshake under way",
+            Self::Unverified => "done, waiting for the fingerprint in SDP",
             Self::Connected => "connected, fingerprint verified",
             Self::WrongFingerprint => "refused: wrong fingerprint",
             Self::Failed(why) => why,

@@ -83,6 +83,9 @@ kinds! {
     /// ICE is at it for longer than it should take.
     IceNotConnected Trouble "ice-not-connected"
         "Check that UDP passes both ways between the candidates below; a firewall in between is the usual cause.",
+    /// The pair in use has stopped answering.
+    IceLost Trouble "ice-lost"
+        "The party's network has changed or is gone; an ICE restart (a re-INVITE from it) would find a new way.",
     /// Packets come from addresses that have not passed a connectivity check.
     IceUnproven Trouble "ice-unproven"
         "The party sends from another address than it has checked: look at its ICE candidates and at NATs in between.",
@@ -92,6 +95,8 @@ kinds! {
     /// The DTLS handshake began and does not end.
     DtlsStuck Trouble "dtls-stuck"
         "Usually large packets are lost (certificates): check the MTU and that fragments or UDP both ways pass the firewall.",
+    /// The DTLS handshake is done and cannot be verified.
+    DtlsUnverified Trouble "dtls-unverified" "The party's SDP with its a=fingerprint has not come: look for the missing answer.",
     /// The DTLS handshake has failed.
     DtlsFailed Trouble "dtls-failed" "Compare DTLS versions, ciphers and SRTP profiles that the party offers with --dtls-ciphers.",
     /// The certificate is not the one the SDP has announced.

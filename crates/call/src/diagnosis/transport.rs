@@ -27,6 +27,13 @@ fn ice(path: &Path<'_>, side: &MediaFacts) -> Option<Finding> {
             FindingKind::IceFailed,
             format!("ICE with {name} has failed: no pair of addresses works."),
         ),
+        IceState::Disconnected => (
+            FindingKind::IceLost,
+            format!(
+                "{} has stopped answering on the pair that ICE had selected.",
+                capital(name)
+            ),
+        ),
         IceState::New | IceState::Checking if lasted < SETUP => (
             FindingKind::TooEarly,
             format!("ICE with {name} is at work for {}.", span(lasted)),
@@ -65,6 +72,10 @@ fn dtls(path: &Path<'_>, side: &MediaFacts) -> Option<Finding> {
         DtlsState::Failed(why) => (
             FindingKind::DtlsFailed,
             format!("The DTLS handshake with {name} has failed: {why}."),
+        ),
+        DtlsState::Unverified => (
+            FindingKind::DtlsUnverified,
+            format!("The DTLS handshake with {name} is done, but its SDP has not told any fingerprint."),
         ),
         DtlsState::New | DtlsState::Handshaking if lasted < SETUP => (
             FindingKind::TooEarly,

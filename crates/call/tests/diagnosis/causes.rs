@@ -145,6 +145,24 @@ const CAUSES: &[Case] = &[
         "ICE with the callee finds no pair",
     ),
     (
+        "consent lost",
+        |f| {
+            stopped(f, 20_000);
+            f.medias[0].ice = ice(IceState::Disconnected, 60_000);
+        },
+        FindingKind::IceLost,
+        "The caller has stopped answering",
+    ),
+    (
+        "handshake unverified",
+        |f| {
+            quiet(f);
+            f.medias[0].dtls = dtls(DtlsState::Unverified, false);
+        },
+        FindingKind::DtlsUnverified,
+        "has not told any fingerprint",
+    ),
+    (
         "ICE is at work",
         |f| {
             quiet(f);
