@@ -31,7 +31,7 @@ pub(super) fn config(
     let mut warnings = values.warnings();
     let listen = listen(values, machine, &mut warnings)?;
     let interfaces = interfaces(values, &listen, sections, path, machine)?;
-    let call = call(values, interfaces, &mut warnings)?;
+    let call = call(values, interfaces, &listen, &mut warnings)?;
     Ok(Config {
         dtls: dtls(values, &call.software_id)?,
         call,
@@ -58,6 +58,7 @@ pub(super) fn config(
 fn call(
     values: &Values,
     interfaces: call::Interfaces,
+    listen: &Listeners,
     warnings: &mut Vec<String>,
 ) -> Result<call::Config, ConfigError> {
     let defaults = call::Config::default();
@@ -81,7 +82,7 @@ fn call(
         tos: byte(values, "tos")?,
         instance_id: defaults.instance_id,
         software_id: values.text("software-id").unwrap_or(defaults.software_id),
-        media_policy: media_policy(values)?,
+        media_policy: media_policy(values, listen)?,
         rtcp_interval: Duration::from_millis(values.int("rtcp-interval", 1, SECONDS_MAX)?.unsigned_abs()),
         mos: mos(values)?,
         measure_rtp: values.flag("measure-rtp")?,
@@ -290,7 +291,7 @@ fn mos(values: &Values) -> Result<Mos, ConfigError> {
     Ok(mos)
 }
 
-fn media_policy(values: &Values) -> Result<MediaPolicy, ConfigError> {
+fn media_policy(values: &Values, listen: &Listeners) -> Result<MediaPolicy, ConfigError> {
     let mut allow = Vec::new();
     for text in values.list("media-address-allow") {
         let parse = || {
@@ -306,7 +307,10 @@ fn media_policy(values: &Values) -> Result<MediaPolicy, ConfigError> {
             parse().ok_or_else(|| values.error("media-address-allow", &text, "ADDRESS or ADDRESS/BITS"))?,
         );
     }
-    Ok(MediaPolicy { allow })
+    let lists = [&listen.ng, &listen.tcp_ng, &listen.cli, &listen.http];
+    let listeners = lists.into_iter().flatten();
+    let control = listeners.flat_map(|l| l.addrs.iter().copied()).collect();
+    Ok(MediaPolicy { allow, control })
 }
 
 fn timeout_notice(values: &Values) -> Result<Option<TimeoutNotice>, ConfigError> {

@@ -10,6 +10,7 @@ use ng_protocol::{
 use plan::{CallKey, Event, FlowId, PuntKind, Time};
 
 use crate::diagnosis::ReportFacts;
+use crate::fragment::Held;
 use crate::model::{Model, Stream};
 use crate::reception::{Quality, ReceptionLog, Report, Totals};
 use crate::recording::Recording;
@@ -44,6 +45,10 @@ pub struct Call {
     pub(crate) generation: u64,
     pub(crate) next_timeout: Option<Time>,
     pub(crate) dtls_due: Option<Time>,
+    /// When an agent wants to be called.
+    pub(crate) ice_due: Option<Time>,
+    /// Fragments that came before what they belong to.
+    pub(crate) held: Vec<Held>,
     pub(crate) ended: bool,
     pub(crate) recording: Option<Recording>,
     pub(crate) sdp_before_recording: Vec<SdpText>,
@@ -71,6 +76,8 @@ impl Call {
             generation: 0,
             next_timeout: None,
             dtls_due: None,
+            ice_due: None,
+            held: Vec::new(),
             ended: false,
             recording: None,
             sdp_before_recording: Vec::new(),
@@ -197,19 +204,30 @@ impl Call {
                 bytes,
                 ..
             } => self.handle_dtls(now, *flow, *local, *from, bytes),
-            // STUN is not asked for yet: no plan has `punt_stun`.
-            Event::Punted { .. } => {}
+            Event::Punted {
+                kind: PuntKind::Stun,
+                flow,
+                local,
+                from,
+                bytes,
+                ..
+            } => self.handle_stun(now, *flow, *local, *from, bytes),
         }
     }
 
     /// Time has come. Call it at [`Call::poll_timeout`] or later.
     pub fn handle_timeout(&mut self, now: Time) {
-        self.run_timeout(now);
+        if self.next_timeout.is_some_and(|t| t <= now) {
+            self.run_timeout(now);
+        }
+        if self.ice_due.is_some_and(|t| t <= now) {
+            self.drive_ice(now);
+        }
     }
 
     /// When [`Call::handle_timeout`] is to be called next.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.next_timeout
+        self.next_timeout.into_iter().chain(self.ice_due).min()
     }
 
     /// The next thing to do outside, in order.

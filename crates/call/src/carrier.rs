@@ -8,7 +8,7 @@ use plan::{Bundle, BundleMember, Component, FlowId, LocalSocket};
 use smallvec::SmallVec;
 
 use crate::call::Call;
-use crate::model::{Media, MediaId, Stream};
+use crate::model::{Media, MediaId, SocketSet, Stream};
 use crate::negotiate::extmap;
 
 pub(crate) type Sockets = SmallVec<[LocalSocket; 1]>;
@@ -27,10 +27,11 @@ impl Call {
             return [rtp, rtcp];
         }
         for member in self.model.bundle_of(id) {
-            for set in &self.model.medias[member].sockets {
-                rtp.extend(set.sockets.first().copied());
+            let sets = self.model.medias[member].sockets.iter();
+            for sockets in sets.flat_map(SocketSet::all) {
+                rtp.extend(sockets.first().copied());
                 let apart = member == id || self.model.medias[id].has_rtcp_socket();
-                let second = set.sockets.get(1).copied();
+                let second = sockets.get(1).copied();
                 if apart {
                     rtcp.extend(second)
                 } else {

@@ -12,13 +12,14 @@ use smallvec::SmallVec;
 use crate::Output;
 use crate::call::Call;
 use crate::carrier::{Sockets, is_shared};
-use crate::model::{Armed, Media, MediaId};
+use crate::model::{Armed, Media, MediaId, Way};
 use crate::negotiate::{address, codec, extmap};
 
 impl Call {
     /// Compiles the call and hands the plans out; to be called after every change of the model.
     pub(crate) fn install(&mut self, now: Time) {
         self.rearm();
+        self.note_reach();
         self.generation += 1;
         let set = self.compile();
         self.outputs.push_back(Output::Install(set));
@@ -105,6 +106,12 @@ impl Call {
             _ => carrier.remote.map(|r| r.at(component)),
         };
         let peer = peer.filter(|p| !p.ip().is_unspecified() && p.port() != 0);
+        let way = carrier.ice.planned.as_ref().map(|reach| reach.of(component));
+        let sockets = prefer(sockets, way);
+        let (peer, proven) = match way {
+            Some(way) => (way.peer(peer), way.proven(peer)),
+            None => (peer, SmallVec::new()),
+        };
         Plan {
             flow: stream.flow,
             peer,
@@ -116,7 +123,7 @@ impl Call {
             component,
             source: SourcePolicy {
                 // Before its party has been told of a socket, whoever sends there is a stranger.
-                learning: if learning.public {
+                learning: if learning.public && way.is_none() {
                     learning.mode
                 } else {
                     Learning::Off
@@ -136,9 +143,9 @@ impl Call {
             rtcp_flow: None,
             reports: None,
             taps: self.taps(),
-            punt_stun: false,
+            punt_stun: way.is_some(),
             punt_dtls: media.keying.dtls.is_expected(),
-            proven: SmallVec::new(),
+            proven,
             recv,
             send,
             transport: None,
@@ -202,4 +209,13 @@ impl Call {
             .map(|(_, point)| Tap { id, point })
             .collect()
     }
+}
+
+/// The socket that packets leave by stands first.
+fn prefer(mut sockets: Sockets, way: Option<&Way>) -> Sockets {
+    let local = way.and_then(|way| way.route).map(|route| route.local);
+    if let Some(at) = sockets.iter().position(|s| Some(s.addr) == local) {
+        sockets[..=at].rotate_right(1);
+    }
+    sockets
 }

@@ -1,6 +1,6 @@
 //! Settings that a call consults. Plain data; `src/config` fills it and may replace it while calls run.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use plan::Learning;
@@ -102,6 +102,9 @@ impl Default for Timeouts {
 pub struct MediaPolicy {
     /// Networks (address and prefix length in bits) that are exempt from the ban on special addresses.
     pub allow: Vec<(IpAddr, u8)>,
+    /// Our own control sockets, which connectivity checks never go to; an unspecified address stands for every address
+    /// with that port.
+    pub control: Vec<SocketAddr>,
 }
 
 /// How opinion scores are computed.

@@ -200,11 +200,12 @@ impl Call {
                 self.model.medias[old].protocol_text.clone(),
             );
             let sockets = std::mem::take(&mut self.model.medias[old].sockets);
+            let ice = std::mem::take(&mut self.model.medias[old].ice);
             let pairs = self.model.medias[old].pairs.clone();
             let media = &mut self.model.medias[id];
             (media.proposed, media.mux, media.family) = (proposed, mux, family);
             (media.protocol, media.protocol_text) = (protocol, text);
-            (media.sockets, media.pairs) = (sockets, pairs.clone());
+            (media.sockets, media.pairs, media.ice) = (sockets, pairs.clone(), ice);
             for other in pairs {
                 self.model.medias[other].pairs.push(id);
             }

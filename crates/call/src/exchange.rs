@@ -1,14 +1,16 @@
 //! Media by media: the state of both sides after an exchange, and what is to be printed for the receiver.
 
-use ng_protocol::{IceHandling, NgError, Settings};
+use ng_protocol::{NgError, Settings};
 use plan::Time;
 use sdp::Text;
 
 use crate::call::Call;
-use crate::model::{Foreign, Media, MediaId, PartyId};
+use crate::model::{Foreign, Media, MediaId, PartyId, Passing};
 use crate::negotiate::bundle::Section;
 use crate::negotiate::said::Said;
-use crate::negotiate::{Role, address, codec, dtls, extmap, learning, mux, osrtp, ports, sdes, transport};
+use crate::negotiate::{
+    Role, address, codec, dtls, extmap, ice, learning, mux, osrtp, ports, sdes, transport,
+};
 use crate::offer_answer::{Exchange, Takings};
 use crate::rewrite::{Deal, Line};
 use crate::{Env, Family};
@@ -135,6 +137,7 @@ impl Call {
         media.mid = said.mid.clone().or(media.mid.take());
         media.label = said.label.clone();
         media.ptime = said.ptime.or(media.ptime);
+        media.ice.said = said.description.clone();
         media.extmaps = said.extmaps.clone();
         media.ssrcs = said.ssrcs();
         media.mixed = match (said.mixed, said.extmaps.is_empty()) {
@@ -179,7 +182,11 @@ impl Call {
         if role.is_offer() {
             (sender.controlling, receiver.controlling) = (false, true);
         }
-        receiver.transparent = settings.ice.handling == IceHandling::ForceRelay;
+        let (sides, beside) = (
+            (&mut sender.ice, &mut receiver.ice),
+            sender.passing == Passing::Beside,
+        );
+        receiver.passing = ice::negotiate(role, &settings.ice, is_new, sides, beside);
         if role.is_offer() {
             receiver.kind = sender.kind.clone();
         }
@@ -299,7 +306,7 @@ impl Call {
             return Err(NgError::Other("No usable interface".to_owned()));
         };
         let latching = exchange.settings.learning.port_latching;
-        let latch = latching.unwrap_or(said.ice) || !sender.receives();
+        let latch = latching.unwrap_or(said.ice || receiver.ice.active) || !sender.receives();
         let want = |media: &Media, address, stands_for, latch| ports::Wanted {
             address,
             count: if media.protocol.is_rtp() && !media.mux.active {
@@ -309,11 +316,15 @@ impl Call {
             },
             stands_for,
             latch,
+            others: Vec::new(),
         };
         // The guests of a bundle need no ports.
         if sender.transport.is_none() {
             let other = receiver.remote.map(|r| r.rtp);
-            let wanted = want(sender, near, other, true);
+            let mut wanted = want(sender, near, other, true);
+            if sender.ice.active {
+                wanted.others = address::others(&self.config, from.as_deref(), near, self.key.0);
+            }
             ports::settle(sender, wanted, env, &mut takings.sockets)?;
         }
         if receiver.transport.is_none() {
@@ -321,7 +332,10 @@ impl Call {
             let carrier = sender
                 .transport
                 .and_then(|carrier| self.model.medias[carrier].remote);
-            let wanted = want(receiver, far, carrier.or(said.remote).map(|r| r.rtp), latch);
+            let mut wanted = want(receiver, far, carrier.or(said.remote).map(|r| r.rtp), latch);
+            if receiver.ice.active || receiver.passing.is_on() {
+                wanted.others = address::others(&self.config, to.as_deref(), far, self.key.0);
+            }
             ports::settle(receiver, wanted, env, &mut takings.sockets)?;
         } else if exchange.role.is_offer() && self.model.parties[exchange.to].bundling.confirmed {
             // Nor those they had before it was agreed (RFC 8843 §7.3.3).

@@ -1,5 +1,7 @@
 //! Bounds of one call. What exceeds them is refused with an error reply; nothing grows with traffic.
 
+use std::time::Duration;
+
 /// Parties of a call, branches and merged calls included.
 pub const PARTIES_MAX: usize = 128;
 
@@ -29,3 +31,18 @@ pub const PROGRESSION_MAX: usize = 10;
 
 /// Bytes of an SDP body or of metadata that is kept for a recording's metadata file.
 pub const RECORDED_TEXT_BYTES_MAX: usize = 256 * 1024;
+
+/// Local addresses at which ICE opens sockets for one media.
+pub const ICE_ADDRESSES_MAX: usize = 16;
+
+/// Candidates read from one section or fragment; an agent takes fewer.
+pub const CANDIDATES_MAX: usize = 128;
+
+/// Sources of one flow that have passed a connectivity check.
+pub const PROVEN_SOURCES_MAX: usize = 32;
+
+/// Trickled fragments that wait for the offer or answer they belong to.
+pub const FRAGMENTS_MAX: usize = 16;
+
+/// How long they wait.
+pub const FRAGMENT_PATIENCE: Duration = Duration::from_secs(30);

@@ -40,7 +40,7 @@ impl Call {
     ) -> Result<SdpReply, NgError> {
         let settings = &args.settings;
         if settings.dialogue.fragment {
-            return Ok(SdpReply::default());
+            return self.run_fragment(now, &args.from_tag, &args.sdp);
         }
         let sdp = self.parse(&args.sdp)?;
         let session = sdp.sessions.first().ok_or(NgError::BadSdp)?;
@@ -82,6 +82,9 @@ impl Call {
         args: &AnswerArgs,
     ) -> Result<SdpReply, NgError> {
         let settings = &args.settings;
+        if settings.dialogue.fragment {
+            return self.run_fragment(now, &args.to_tag, &args.sdp);
+        }
         let sdp = self.parse(&args.sdp)?;
         let session = sdp.sessions.first().ok_or(NgError::BadSdp)?;
         if settings.dialogue.loop_protect && self.is_marked(session) {
@@ -178,6 +181,7 @@ impl Call {
                 return Err(error);
             }
         };
+        self.settle_ice(env, exchange);
         let sdp = self.print(exchange, &lines);
         self.model.parties[exchange.from].spoken = true;
         self.last_signal = exchange.now;
@@ -189,6 +193,7 @@ impl Call {
         self.record_sdp(exchange.now, tag_in, exchange.from, exchange.body);
         self.record_sdp(exchange.now, tag_out, exchange.to, &sdp);
         self.install(exchange.now);
+        self.drive_ice(exchange.now);
         self.drive_dtls(exchange.now);
         Ok(SdpReply {
             sdp,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use plan::Time;
 
 use crate::call::Call;
+use crate::limits::FRAGMENT_PATIENCE;
 use crate::model::{Media, PartyId, Stream};
 use crate::{EndReason, Ended, Output};
 
@@ -84,7 +85,7 @@ impl Call {
             at: now,
             tags,
         }));
-        self.next_timeout = None;
+        (self.next_timeout, self.ice_due) = (None, None);
     }
 
     /// A command failed half-way: the call can't go on.
@@ -116,7 +117,10 @@ impl Call {
             }
         }
         // Without any socket there is nothing to wait for but the parties' signalling.
-        let limit = self.config.timeouts.offer;
+        let limit = match self.model.parties.is_empty() {
+            true => FRAGMENT_PATIENCE,
+            false => self.config.timeouts.offer,
+        };
         latest.or_else(|| (!limit.is_zero()).then(|| (self.last_signal + limit, EndReason::OfferTimeout)))
     }
 

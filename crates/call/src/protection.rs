@@ -13,7 +13,8 @@ impl Call {
     /// What the packets of a media are.
     pub(crate) fn framing(&self, media: &Media) -> Framing {
         match media.protocol {
-            _ if media.opaque => Framing::Opaque,
+            // Checks between the parties pass like everything else.
+            _ if media.opaque || media.passing.is_on() => Framing::Opaque,
             Protocol::Udptl => Framing::Udptl,
             protocol if !protocol.is_rtp() => Framing::Opaque,
             _ if media.is_secure() && self.is_blind() => Framing::Srtp,

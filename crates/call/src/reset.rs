@@ -3,7 +3,7 @@
 //! Sockets, tags, codecs and directions stay: the call goes on, only what we believe about its endpoints starts over.
 
 use crate::call::Call;
-use crate::model::{Keying, Media, Mux, PartyId};
+use crate::model::{Ice, Keying, Media, Mux, PartyId};
 
 impl Call {
     /// Forgets what is known of the endpoints of two parties: to be called before an offer between them is negotiated.
@@ -21,6 +21,7 @@ impl Media {
     fn forget(&mut self) {
         self.mux = Mux::default();
         self.keying = Keying::default();
+        self.ice = Ice::default();
         self.mixed = None;
         self.rtp.learned = None;
         self.rtcp.learned = None;

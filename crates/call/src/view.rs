@@ -158,7 +158,7 @@ impl Call {
             (media.receives(), "send"),
             (media.sends(), "recv"),
             (media.mux.active, "rtcp-mux"),
-            (media.transparent, "passthrough"),
+            (media.passing.is_on(), "passthrough"),
             (media.controlling, "ICE controlling"),
             (media.learning.unidirectional, "unidirectional"),
             (ours, "loop check"),

@@ -17,8 +17,8 @@ pub mod stun;
 mod time;
 
 pub use agent::{
-    Agent, Component, Config, Counters, Dropped, Event, Handled, Liveness, Mode, Remote, Role, Route, State,
-    Strangers, Transmit,
+    Agent, Component, Config, Counters, Dropped, Event, Handled, Liveness, Mode, PairView, Remote, Role,
+    Route, Stage, State, Strangers, Transmit,
 };
 pub use candidate::{Foundation, Ignored, Kind, Local, LocalCandidate, RemoteCandidate, priority};
 pub use credentials::Credentials;

@@ -38,7 +38,7 @@ const fn flag(
     }
 }
 
-use State::{Accepted, Differs, Obsolete, Yes};
+use State::{Accepted, Obsolete, Yes};
 
 #[rustfmt::skip]
 const FLAGS: &[Flag] = &[
@@ -76,7 +76,7 @@ const FLAGS: &[Flag] = &[
         |d| d.settings.dialogue.provisional = true),
     flag("early-media", &[], Accepted, "The audio player starts with the offer.",
         |d| d.settings.dialogue.early_media = true),
-    flag("fragment", &[], Differs("answered, but candidates are not taken from it"), "The SDP is a trickle-ICE fragment.", |d| d.settings.dialogue.fragment = true),
+    flag("fragment", &[], Yes, "The SDP is a trickle-ICE fragment.", |d| d.settings.dialogue.fragment = true),
     // SDP.
     flag("no-rtcp-attribute", &[], Yes, "No `a=rtcp`.", |d| d.settings.rtcp.attribute = RtcpAttribute::None),
     flag("full-rtcp-attribute", &[], Yes, "`a=rtcp` with the address.",
@@ -89,8 +89,8 @@ const FLAGS: &[Flag] = &[
         "UDP/TLS/RTP/SAVPF, ICE=force, trickle-ICE, rtcp-mux offer and require, no-rtcp-attribute, SDES-off, generate-mid.",
         webrtc),
     // ICE, DTLS, SDES.
-    flag("trickle-ICE", &["ICE-trickle"], Accepted, "Advertise trickle ICE.", |d| d.settings.ice.trickle = true),
-    flag("reject-ICE", &["ICE-reject"], Accepted, "Behave as if offered ICE had been rejected.",
+    flag("trickle-ICE", &["ICE-trickle"], Yes, "Advertise trickle ICE.", |d| d.settings.ice.trickle = true),
+    flag("reject-ICE", &["ICE-reject"], Yes, "Behave as if offered ICE had been rejected.",
         |d| d.settings.ice.reject = true),
     flag("no-tls-id", &[], Yes, "No `a=tls-id`.", |d| d.settings.dtls.no_tls_id = true),
     flag("pad-crypto", &["crypto-pad"], Accepted, "Base64 padding in `a=crypto`.", |d| d.settings.sdes.pad = true),

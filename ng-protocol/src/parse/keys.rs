@@ -158,9 +158,9 @@ const KEYS: &[Key] = &[
         Whole(|d, v| put_address(&mut d.settings.addressing.xmlrpc_callback, v))),
     // Transport and security.
     key("transport-protocol", &[], Yes, "Protocol towards the receiver, or `accept`.", Each(enums::TRANSPORT)),
-    key("ICE", &[], Differs("`force` and `optional` remove what came, without candidates of our own yet"),
+    key("ICE", &[], Yes,
         "`remove`, `force`, `default`, `optional`, `force-relay`, `trickle`, `ice2`, `lite-…`.", Each(enums::ICE)),
-    key("ICE-lite", &[], Accepted, "`forward`, `backward`, `both`, `off`.", Each(enums::ICE_LITE)),
+    key("ICE-lite", &[], Yes, "`forward`, `backward`, `both`, `off`.", Each(enums::ICE_LITE)),
     key("DTLS", &[], Yes, "`off`, `passive`, `active`.", Each(enums::DTLS)),
     key("DTLS-reverse", &[], Yes, "Like `DTLS`, towards the originator.", Each(enums::DTLS_REVERSE)),
     key("DTLS-fingerprint", &[], Yes, "`SHA-1` … `SHA-512`.", Each(enums::FINGERPRINT)),

@@ -15,7 +15,7 @@ pub use host::{DtlsCounters, DtlsHost};
 
 use crate::Output;
 use crate::call::Call;
-use crate::model::{Dtls, Keys, Media, MediaId, Session};
+use crate::model::{Dtls, Keys, Media, MediaId, Session, SocketSet};
 use crate::negotiate::address;
 
 /// The clock of associations is that of everybody.
@@ -146,7 +146,7 @@ impl Call {
                 Component::Rtcp => ice::Component::Rtcp,
                 Component::Rtp | Component::Mux => ice::Component::Rtp,
             })?;
-            let mut sockets = media.sockets.iter().flat_map(|set| &set.sockets);
+            let mut sockets = media.sockets.iter().flat_map(SocketSet::all).flatten();
             let socket = sockets.find(|s| s.addr == route.local)?;
             return Some(Path {
                 local: socket.id.0,
@@ -167,7 +167,7 @@ impl Call {
 
 /// What is known of a source; `None` if nothing may come from there.
 fn trust(media: &Media, local: SocketId, from: std::net::SocketAddr) -> Option<Trust> {
-    let mut sockets = media.sockets.iter().flat_map(|set| &set.sockets);
+    let mut sockets = media.sockets.iter().flat_map(SocketSet::all).flatten();
     let local = sockets.find(|s| s.id == local)?.addr;
     match media.ice.agent.is_some() {
         true => media.ice.is_proven(local, from).then_some(Trust::Proven),

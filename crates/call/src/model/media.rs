@@ -9,7 +9,7 @@ use plan::{Component, FlowId, FlowStats, Learning, SocketId, Time};
 use sdp::{Direction, Extmap, MediaKind, Protocol, Text};
 use smallvec::SmallVec;
 
-use super::{Ice, Id, Keying, PartyId};
+use super::{Ice, Id, Keying, PartyId, Passing};
 use crate::diagnosis::{Moved, ReportFacts};
 use crate::{AddressId, Family, LocalSockets};
 
@@ -84,10 +84,9 @@ pub(crate) struct Media {
     /// How its party's address is learned.
     pub(crate) learning: LearningState,
     /// ICE with its party.
-    #[allow(dead_code, reason = "used where ICE is negotiated")]
     pub(crate) ice: Ice,
-    /// The address we print is its party's own (`ICE=force-relay`): the section passes with its addresses.
-    pub(crate) transparent: bool,
+    /// Whether sections pass to its party with their sender's addresses.
+    pub(crate) passing: Passing,
     /// Its party was made the last offer, rather than making it.
     pub(crate) controlling: bool,
     /// Forwarded without a look inside (`passthrough`).
@@ -161,6 +160,21 @@ pub(crate) struct SocketSet {
     pub(crate) address: AddressId,
     /// RTP, and RTCP unless it shares the port.
     pub(crate) sockets: LocalSockets,
+    /// The same at the other addresses of the interface, for ICE.
+    pub(crate) others: Vec<(AddressId, LocalSockets)>,
+}
+
+impl SocketSet {
+    /// Each address with its sockets, the one that stands in `c=` first.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (AddressId, &LocalSockets)> {
+        let others = self.others.iter().map(|(address, sockets)| (*address, sockets));
+        std::iter::once((self.address, &self.sockets)).chain(others)
+    }
+
+    /// All sockets, address by address.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &LocalSockets> {
+        self.addresses().map(|(_, sockets)| sockets)
+    }
 }
 
 /// One packet stream of a media.
@@ -278,7 +292,7 @@ impl Media {
             rtcp,
             learning: LearningState::default(),
             ice: Ice::default(),
-            transparent: false,
+            passing: Passing::No,
             controlling: false,
             opaque: false,
             epoch: (0, None),

@@ -1,9 +1,11 @@
 //! Which local address a media uses, and which remote addresses nothing is ever sent to.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use ng_protocol::AddressFamily;
 
+use crate::limits::ICE_ADDRESSES_MAX;
 use crate::{AddressId, Config, Family, LogicalInterface};
 
 /// The family towards a receiver: what is asked for, what the interface name stands for, what the receiver has shown,
@@ -62,13 +64,26 @@ pub(crate) fn local(config: &Config, name: Option<&[u8]>, family: Family, turn: 
         .or_else(|| logical.addresses.first().copied())
 }
 
+/// The other addresses of the interface that `first` was taken from: those of its family, then the rest.
+pub(crate) fn others(config: &Config, name: Option<&[u8]>, first: AddressId, turn: u64) -> Vec<AddressId> {
+    let table = &config.interfaces;
+    let family = |id: &AddressId| table.address(*id).map(|a| Family::of(a.ip));
+    let Some((logical, _)) = interface(config, name, family(&first), turn) else {
+        return Vec::new();
+    };
+    let rest = || logical.addresses.iter().copied().filter(|id| *id != first);
+    let alike = rest().filter(|id| family(id) == family(&first));
+    let other = rest().filter(|id| family(id) != family(&first));
+    alike.chain(other).take(ICE_ADDRESSES_MAX - 1).collect()
+}
+
 /// Whether a name is one that is configured, or one with a meaning of its own.
 pub(crate) fn is_known(config: &Config, name: &[u8]) -> bool {
     std::str::from_utf8(name).is_ok_and(|n| config.interfaces.find(n, 0).is_some())
         || matches!(name, b"internal" | b"external")
 }
 
-/// Whether nothing is ever sent there: loopback, link-local, multicast, broadcast and 0.0.0.0/8, unless the operator
+/// Whether nothing is ever sent there: loopback, link-local, multicast, reserved and 0.0.0.0/8, unless the operator
 /// allows it or the interface it would leave from is itself such an address.
 pub(crate) fn is_forbidden(config: &Config, local: IpAddr, remote: IpAddr) -> bool {
     let remote = remote.to_canonical();
@@ -77,18 +92,40 @@ pub(crate) fn is_forbidden(config: &Config, local: IpAddr, remote: IpAddr) -> bo
         .allow
         .iter()
         .any(|(net, bits)| contains(*net, *bits, remote));
-    is_special(remote) && !is_special(local.to_canonical()) && !allowed
+    ice::is_special(remote) && !ice::is_special(local) && !allowed
 }
 
-fn is_special(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let this_network = ip.octets()[0] == 0;
-            ip.is_loopback() || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast() || this_network
+/// Where connectivity checks may be sent: nowhere that media may not, and to no control port of ours.
+pub(crate) struct Reachable {
+    config: Arc<Config>,
+    /// An address we send from, by family.
+    from: [Option<IpAddr>; 2],
+}
+
+impl Reachable {
+    /// From these local addresses.
+    pub(crate) fn new(config: &Arc<Config>, locals: impl Iterator<Item = IpAddr> + Clone) -> Self {
+        Self {
+            config: Arc::clone(config),
+            from: [
+                locals.clone().find(IpAddr::is_ipv4),
+                locals.clone().find(IpAddr::is_ipv6),
+            ],
         }
-        IpAddr::V6(ip) => {
-            ip.is_loopback() || ip.is_unicast_link_local() || ip.is_multicast() || ip.is_unspecified()
-        }
+    }
+}
+
+impl ice::Policy for Reachable {
+    fn may_send(&self, to: SocketAddr) -> bool {
+        let ip = to.ip().to_canonical();
+        let Some(local) = self.from[usize::from(ip.is_ipv6())] else {
+            return false;
+        };
+        let ours = self.config.media_policy.control.iter().any(|own| {
+            let anywhere = own.ip().is_unspecified();
+            own.port() == to.port() && (anywhere || own.ip().to_canonical() == ip)
+        });
+        !ours && !is_forbidden(&self.config, local, ip)
     }
 }
 

@@ -122,7 +122,10 @@ pub(crate) fn tell(
 ) -> Option<Told> {
     let host = config.dtls.as_ref()?;
     let rules = &settings.dtls;
-    let (secure, port) = (receiver.is_secure() && !receiver.transparent, receiver.rtp_port());
+    let (secure, port) = (
+        receiver.is_secure() && !receiver.passing.is_on(),
+        receiver.rtp_port(),
+    );
     let dtls = &mut receiver.keying.dtls;
     match role {
         Role::Offer if !secure || rules.forward == Some(DtlsMode::Off) => {

@@ -6,6 +6,7 @@ pub(crate) mod codec;
 pub(crate) mod crypto;
 pub(crate) mod dtls;
 pub(crate) mod extmap;
+pub(crate) mod ice;
 pub(crate) mod learning;
 pub(crate) mod mux;
 pub(crate) mod osrtp;

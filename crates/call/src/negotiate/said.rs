@@ -4,11 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use codecs::Format;
 use ng_protocol::{AddressSource, NgError, Settings};
-use sdp::{Address, Direction, Extmap, Session, Text, Value};
+use sdp::{Address, Direction, Extmap, MediaView, Session, Text, Value};
 
 use super::crypto;
 use crate::limits::{CODECS_MAX, CRYPTO_LINES_MAX, SSRCS_MAX};
-use crate::model::{CryptoLine, Described, Formats, Remote};
+use crate::model::{CryptoLine, Described, Description, Formats, Remote};
 use crate::{Config, Family};
 
 /// One section, understood.
@@ -46,6 +46,8 @@ pub(crate) struct Said<'a> {
     pub(crate) cryptos: Vec<CryptoLine>,
     /// It has keys, or says how to come by them: `a=crypto` or `a=fingerprint`.
     pub(crate) keyed: bool,
+    /// What is said of it, if that is enough to do it.
+    pub(crate) description: Option<Box<Description>>,
     /// `a=bundle-only`.
     pub(crate) bundle_only: bool,
     /// DTLS is offered or accepted.
@@ -67,6 +69,11 @@ impl<'a> Said<'a> {
         let has = |want: fn(&Value) -> bool| both().any(|a| want(&a.parsed));
         let own = || media.attributes.iter().map(|a| &a.parsed);
         let ice = has(|v| matches!(v, Value::IceUfrag(_)));
+        let view = MediaView {
+            session,
+            media,
+            index: 0,
+        };
         let mut said = Self {
             media,
             direction: last(|v| match v {
@@ -112,6 +119,7 @@ impl<'a> Said<'a> {
             keyed: has(|v| matches!(v, Value::Crypto(_) | Value::Fingerprint(_))),
             bundle_only: own().any(|v| matches!(v, Value::BundleOnly)),
             dtls: super::dtls::describe(session, media),
+            description: super::ice::describe(&view),
             rejected: media.is_zero_port(),
         };
         said.read_address(session, settings, config)?;

@@ -12,7 +12,7 @@ use super::crypto::print_keying;
 use super::{Deal, Line, push, push_bandwidths, push_parts};
 use crate::Family;
 use crate::call::Call;
-use crate::model::{BundleOffer, Media};
+use crate::model::{BundleOffer, Media, Passing};
 use crate::negotiate::said::Said;
 use crate::offer_answer::Exchange;
 use crate::text;
@@ -22,10 +22,10 @@ impl Call {
         let media = &self.model.medias[line.media];
         let mut attributes = Attributes::of_media(&exchange.settings.sdp.attributes, &media.kind);
         match &line.said {
-            Some(said) if !line.deal.rejected && (media.foreign.is_some() || media.transparent) => {
-                print_verbatim(exchange, said, &mut attributes, out);
-                if media.transparent && said.ice {
-                    self.print_relay_candidates(media, &mut attributes, out);
+            Some(said) if !line.deal.rejected && (media.foreign.is_some() || media.passing.is_on()) => {
+                print_verbatim(exchange, said, media, &mut attributes, out);
+                if media.passing.is_on() && said.ice {
+                    self.print_passing_candidates(exchange, said, media, &mut attributes, out);
                 }
                 attributes.add(out);
             }
@@ -104,6 +104,9 @@ impl Call {
         if let Some(maxptime) = said.and_then(|s| s.maxptime) {
             attributes.generate(out, &["maxptime:", itoa::Buffer::new().format(maxptime)]);
         }
+        if !deal.silent {
+            self.print_ice(exchange, media, attributes, out);
+        }
         attributes.add(out);
     }
 
@@ -144,51 +147,41 @@ impl Call {
             .and_then(|s| self.config.interfaces.address(s.address));
         local.map_or(null, |a| a.advertised)
     }
-
-    /// Ourselves as a relay, with the lowest priority there is, so that the parties meet directly if they can.
-    fn print_relay_candidates(&self, media: &Media, attributes: &mut Attributes<'_>, out: &mut Vec<u8>) {
-        let Some(set) = media.current() else { return };
-        let Some(local) = self.config.interfaces.address(set.address) else {
-            return;
-        };
-        let foundation: String = self
-            .config
-            .instance_id
-            .chars()
-            .chain("0000".chars())
-            .take(16)
-            .collect();
-        for (component, socket) in (1u32..).zip(&set.sockets) {
-            let (ip, port) = (local.advertised, socket.addr.port());
-            // RFC 8445 §5.1.2: type preference 0, local preference 65535.
-            let priority = 65535 * 256 + 256 - component;
-            let line = format!(
-                "candidate:{foundation} {component} UDP {priority} {ip} {port} typ relay raddr {ip} rport {port}"
-            );
-            attributes.generate(out, &[&line]);
-        }
-    }
 }
 
-/// A section that passes as it came (other transports than UDP, `ICE=force-relay`). There is never a session-level
-/// `c=`, so one that was inherited is written out.
+/// A section that passes as it came (other transports than UDP, `ICE=force-relay`), or nearly so (`ICE=optional`). There
+/// is never a session-level `c=`, so one that was inherited is written out.
 fn print_verbatim(
     exchange: &Exchange<'_>,
     said: &Said<'_>,
+    media: &Media,
     attributes: &mut Attributes<'_>,
     out: &mut Vec<u8>,
 ) {
-    push(out, 'm', &said.media.text);
+    let beside = media.passing == Passing::Beside;
+    if beside {
+        let mut port = itoa::Buffer::new();
+        let of = said.media;
+        let (port, protocol) = (port.format(media.rtp_port()), of.protocol_text.as_bytes());
+        let parts = [&of.kind_text, port.as_bytes(), protocol, &of.formats_text];
+        push(out, 'm', &parts.map(|part: &[u8]| part).join(&b' '));
+    } else {
+        push(out, 'm', &said.media.text);
+    }
     for info in &said.media.info {
         push(out, 'i', info);
     }
-    if let Some(connection) = said
-        .media
-        .connection
-        .as_ref()
-        .or(exchange.session.connection.as_ref())
-    {
-        push(out, 'c', &connection.text);
+    let own = said.media.connection.as_ref();
+    match exchange.settings.addressing.media_address {
+        // COMPAT(rtpengine): without `media-address` the sender's stays, which whoever does ICE does not look at.
+        Some(told) if beside => {
+            let (family, host) = (sdp::addr_type(told), text::address(told));
+            push_parts(out, 'c', &["IN ", family, " ", &host]);
+        }
+        _ => own
+            .or(exchange.session.connection.as_ref())
+            .into_iter()
+            .for_each(|connection| push(out, 'c', &connection.text)),
     }
     push_bandwidths(out, &said.media.bandwidths);
     for attribute in &said.media.attributes {

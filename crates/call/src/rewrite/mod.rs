@@ -5,6 +5,7 @@
 
 mod attributes;
 mod crypto;
+mod ice;
 mod media;
 mod origin;
 mod session;

@@ -33,6 +33,9 @@ impl Call {
         if settings.dialogue.loop_protect {
             attributes.generate(out, &["rtpengine:", &self.config.instance_id]);
         }
+        if self.is_lite_towards(exchange.to) {
+            attributes.generate(out, &["ice-lite"]);
+        }
         if let Some(group) = self.group_to_print(exchange, lines) {
             attributes.generate(out, &[&group]);
         }

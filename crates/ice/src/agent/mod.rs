@@ -6,6 +6,7 @@
 mod checks;
 mod output;
 mod pair;
+mod peer;
 mod request;
 mod response;
 mod selected;
@@ -19,8 +20,8 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
 pub use types::{
-    Component, Config, Counters, Dropped, Event, Handled, Liveness, Mode, Remote, Role, Route, State,
-    Strangers, Transmit,
+    Component, Config, Counters, Dropped, Event, Handled, Liveness, Mode, PairView, Remote, Role, Route,
+    Stage, State, Strangers, Transmit,
 };
 
 use crate::candidate::{Local, LocalCandidate, RemoteCandidate};
@@ -40,6 +41,8 @@ pub struct Agent {
     role: Role,
     tie_breaker: u64,
     locals: Vec<Local>,
+    /// Sockets from before a restart that a selected pair still uses.
+    retired: Vec<Local>,
     session: Session,
     /// By component; possibly of an earlier session.
     selected: [Option<Selected>; 2],
@@ -79,6 +82,7 @@ impl Agent {
             },
             tie_breaker: rng.next_u64(),
             locals: Vec::new(),
+            retired: Vec::new(),
             session: Session::new(Credentials::random(&mut rng)),
             selected: [None, None],
             state: State::New,
@@ -125,13 +129,8 @@ impl Agent {
 
     /// For `a=candidate`: those of RTP, in the order they were added, then those of RTCP.
     pub fn local_candidates(&self) -> impl Iterator<Item = LocalCandidate> + '_ {
-        let of = |c| {
-            self.locals
-                .iter()
-                .filter(move |l| l.component == c)
-                .map(LocalCandidate::from)
-        };
-        Component::ALL.into_iter().flat_map(of)
+        self.locals_by_component()
+            .map(|local| LocalCandidate::from(&local))
     }
 
     /// Takes the peer's credentials from its description. Others than before are a restart of the peer's (RFC 8445 §9),
@@ -239,7 +238,7 @@ impl Agent {
         if !message.verify_fingerprint() {
             return Handled::Dropped(Dropped::Fingerprint);
         }
-        let Some(&local) = self.locals.iter().find(|l| l.bound == local) else {
+        let Some(&local) = self.locals.iter().chain(&self.retired).find(|l| l.bound == local) else {
             return Handled::Dropped(Dropped::Local);
         };
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());

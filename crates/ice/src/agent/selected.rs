@@ -34,7 +34,7 @@ pub(super) struct Selected {
     priority: u32,
     /// NOMINATION, or 0.
     count: u32,
-    since: Time,
+    pub(super) since: Time,
     confirmed: Time,
     next: Time,
     outstanding: ArrayVec<TransactionId, CONSENT_OUTSTANDING_MAX>,

@@ -217,6 +217,34 @@ pub enum Dropped {
     Source,
 }
 
+/// How far a pair is, for who wants to explain a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// It has not been tried.
+    Waiting,
+    /// It is being tried.
+    Asking,
+    /// A check was answered.
+    Valid,
+    /// None was.
+    Failed,
+}
+
+/// One pair, for who wants to explain a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairView {
+    /// Of which component.
+    pub component: Component,
+    /// Ours and theirs.
+    pub route: Route,
+    /// How far it is.
+    pub stage: Stage,
+    /// The peer has asked here.
+    pub heard: bool,
+    /// The peer has nominated it.
+    pub nominated: bool,
+}
+
 /// What an agent has done, for who wants to explain a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
