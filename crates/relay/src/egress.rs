@@ -46,7 +46,7 @@ pub(crate) enum Body {
 impl Body {
     /// What a sink gets if nothing is to be changed.
     pub(crate) const fn of(sink: SinkSlot, packet: &Packet<'_>) -> Self {
-        if sink.keeps && packet.copied {
+        if sink.keeps && packet.kept {
             Self::AsArrived
         } else {
             Self::Same
@@ -138,7 +138,7 @@ impl Relay {
         self.tap_egress(now, way, body, packet, out);
         let sent = match (body, way.keying) {
             (Body::AsArrived, _) => Ok(None),
-            (Body::Same, Keying::Plain) if !packet.copied => Ok(None),
+            (Body::Same, Keying::Plain) if !packet.kept => Ok(None),
             (_, Keying::Pending) => Err(DropReason::NoKeys),
             (Body::Made(len), keying) => self.protect(keying, kind, out.scratch(), len).map(Some),
             (Body::Same, keying) => self.copied(keying, kind, packet.bytes, out.scratch()).map(Some),

@@ -71,6 +71,8 @@ pub(crate) struct Flow {
     pub(crate) vouches: bool,
     /// Some sink gets packets protected as they arrived.
     pub(crate) keeps: bool,
+    /// Somebody reads what is in its RTP packets: a sink that gets them otherwise, or a recording.
+    pub(crate) reads: bool,
     /// Gets packets protected as they arrived elsewhere: nothing of our own may be sent under these keys, because the
     /// party that sends them counts on its own.
     pub(crate) kept: bool,
@@ -125,6 +127,7 @@ impl Flow {
             send: Keying::Plain,
             vouches: false,
             keeps: false,
+            reads: false,
             kept: false,
             news: News::default(),
             fanout: Fanout::default(),

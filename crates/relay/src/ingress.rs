@@ -18,10 +18,10 @@ use crate::{Relay, limits};
 pub(crate) struct Packet<'a> {
     /// How it came.
     pub(crate) arrival: &'a Arrival,
-    /// What it says.
+    /// What it says (or, if nobody reads its payload, only its header).
     pub(crate) bytes: &'a [u8],
-    /// That is a copy, and in the batch it still is as it came.
-    pub(crate) copied: bool,
+    /// The batch still has it as it came.
+    pub(crate) kept: bool,
 }
 
 /// What became of a datagram.

@@ -36,9 +36,15 @@ pub(crate) struct Keys {
 /// The flows as keepers of what unprotects.
 pub(crate) struct Receivers<'a>(pub(crate) &'a mut Slab<Box<Flow>>);
 
+impl<'a> Receivers<'a> {
+    pub(crate) fn take(self, slot: Slot) -> Option<&'a mut Receiver> {
+        self.0.get_mut(slot as usize)?.state.keys.as_mut()?.recv.current()
+    }
+}
+
 impl Contexts<Receiver> for Receivers<'_> {
     fn context(&mut self, number: usize) -> Option<&mut Receiver> {
-        self.0.get_mut(number)?.state.keys.as_mut()?.recv.current()
+        Receivers(self.0).take(Slot::try_from(number).ok()?)
     }
 }
 

@@ -207,36 +207,23 @@ impl Relay {
         bytes: &[u8],
         out: &mut Outbox,
     ) -> Verdict {
-        let copied = match arrival.opened {
+        let kept = match arrival.opened {
             Opened::AsIs | Opened::Here => false,
             Opened::Later => true,
             Opened::Refused(reason) => return Verdict::Dropped(owner.slot, reason),
             // Unprotecting it, or another one beside it, has failed altogether.
             Opened::Not => return Verdict::Dropped(owner.slot, DropReason::SrtpAuth),
         };
-        if !copied {
-            let packet = Packet {
-                arrival,
-                bytes,
-                copied,
-            };
+        if !kept {
+            let packet = Packet { arrival, bytes, kept };
             return self.ingress(now, owner, &packet, out);
         }
         let mut copy = std::mem::take(&mut self.copy);
-        let verdict = match self.open_copy(arrival, bytes, &mut copy) {
+        let verdict = match self.open_kept(arrival, bytes, &mut copy) {
             Err(reason) => Verdict::Dropped(owner.slot, reason),
-            Ok(len) => {
-                let bytes = copy.get(..len).unwrap_or_default();
-                self.ingress(
-                    now,
-                    owner,
-                    &Packet {
-                        arrival,
-                        bytes,
-                        copied,
-                    },
-                    out,
-                )
+            Ok(bytes) => {
+                let packet = Packet { arrival, bytes, kept };
+                self.ingress(now, owner, &packet, out)
             }
         };
         self.copy = copy;

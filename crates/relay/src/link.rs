@@ -54,7 +54,8 @@ impl Table {
         let refused = named - flow.sinks.len() - flow.rtcp_sinks.len();
         flow.rtcp_slot = flow.plan.rtcp_flow.and_then(find);
         flow.transport = flow.plan.transport.and_then(find).filter(|s| *s != slot);
-        (flow.rtp_slot, flow.keeps, flow.kept) = (None, false, false);
+        flow.rtp_slot = None;
+        (flow.keeps, flow.reads, flow.kept) = (false, false, false);
         let bundle = flow.plan.bundle.as_deref();
         let members = bundle.map_or(&[][..], |b| &b.members);
         flow.members = members
@@ -116,26 +117,27 @@ impl Table {
         }
     }
 
-    /// Notes whose packets go on protected as they arrived, and who gets them.
+    /// Notes whose packets go on protected as they arrived, who gets them, and whether they are read on the way.
     fn note_kept(&mut self, slot: Slot) {
         let Some(flow) = self.flow(slot).filter(|f| matches!(f.recv, Keying::At(_))) else {
             return;
         };
-        let sinks = flow.sinks.iter().chain(&flow.rtcp_sinks).filter(|s| s.keeps);
-        let sinks: SinkSlots = sinks.copied().collect();
-        if sinks.is_empty() {
-            return;
-        }
+        let sinks = flow.sinks.iter().chain(&flow.rtcp_sinks);
+        let kept: SinkSlots = sinks.filter(|s| s.keeps).copied().collect();
+        let tapped = |f: &Flow| !f.plan.taps.is_empty();
+        let read_by = |s: &SinkSlot| !s.keeps || self.flow(s.to).is_some_and(tapped);
+        let reads = tapped(flow) || flow.sinks.iter().any(read_by);
         let transport = flow.transport.and_then(|slot| self.flow(slot));
         // RTCP may come to the wrong port.
         let stray = [flow.rtp_slot, transport.and_then(|t| t.rtp_slot)];
         let arrive_at = [Some(slot), flow.transport].into_iter().chain(stray);
         for slot in arrive_at.flatten().collect::<SmallVec<[Slot; 4]>>() {
             if let Some(flow) = self.flows.get_mut(slot as usize) {
-                flow.keeps = true;
+                flow.keeps |= !kept.is_empty();
+                flow.reads |= reads;
             }
         }
-        for sink in sinks {
+        for sink in kept {
             if let Some(flow) = self.flows.get_mut(sink.to as usize) {
                 flow.kept = true;
             }

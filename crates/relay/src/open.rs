@@ -46,26 +46,33 @@ impl Relay {
         }
     }
 
-    /// Unprotects a copy of a datagram and returns the length of what is then at the beginning of `copy`.
-    pub(crate) fn open_copy(
+    /// Authenticates a datagram that goes on as it arrived, and returns what is in it: a copy that was unprotected or,
+    /// if nobody reads it, the packet without what protection has added.
+    pub(crate) fn open_kept<'a>(
         &mut self,
         arrival: &Arrival,
-        bytes: &[u8],
-        copy: &mut Vec<u8>,
-    ) -> Result<usize, DropReason> {
-        let Step::Copy = self.table.step(arrival, bytes) else {
+        bytes: &'a [u8],
+        copy: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], DropReason> {
+        let flow = self.table.owner_flow(arrival).ok_or(DropReason::NoFlow)?;
+        let (Keying::At(slot), Some(kind)) = (flow.recv, media_kind(flow, bytes)) else {
             return Err(DropReason::NoKeys);
         };
+        let read = flow.reads || kind == Kind::Rtcp;
+        let receiver = Receivers(&mut self.table.flows).take(slot);
+        let receiver = receiver.ok_or(DropReason::NoKeys)?;
+        if !read {
+            let len = receiver.verify_rtp(bytes).map_err(keys::refused)?;
+            return Ok(bytes.get(..len).unwrap_or_default());
+        }
         copy.clear();
         copy.extend_from_slice(bytes);
-        let flow = self.table.owner_flow(arrival).ok_or(DropReason::NoFlow)?;
-        let (Keying::At(context), Some(kind)) = (flow.recv, media_kind(flow, bytes)) else {
-            return Err(DropReason::NoKeys);
+        let len = match kind {
+            Kind::Rtp => receiver.unprotect_rtp(copy),
+            Kind::Rtcp => receiver.unprotect_rtcp(copy),
         };
-        let mut job = [Job::new(context as usize, kind, copy, bytes.len())];
-        srtp::unprotect_batch(&mut Receivers(&mut self.table.flows), &mut job);
-        let [job] = job;
-        job.outcome.map(|()| job.len).map_err(keys::refused)
+        let len = len.map_err(keys::refused)?;
+        Ok(copy.get(..len).unwrap_or_default())
     }
 }
 

@@ -180,6 +180,11 @@ impl World {
         sent
     }
 
+    /// Counters of the nth flow that was ever installed, from 1.
+    pub(crate) fn stats_of(&self, nth: usize) -> &FlowStats {
+        &self.stats[nth - 1]
+    }
+
     /// Many datagrams at once, of the same bytes: how many are handed up and how many dropped.
     pub(crate) fn arrive_all(&mut self, from: &[(&str, u32)], bytes: &[u8]) -> (u64, u64) {
         let before = self.relay.totals();
