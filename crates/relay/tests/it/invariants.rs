@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::srtp::Sender;
 use plan::{
-    Command, Component, DropReason, FlowStats, Framing, Learning, Plan, PlanSet, RtcpPolicy, RtcpReports,
-    SocketId, Tap, TapId, TapPoint, Time,
+    Bundle, BundleMember, Command, Component, Datagram, DropReason, FlowId, FlowStats, Framing, Learning,
+    Plan, PlanSet, RtcpPolicy, RtcpReports, Security, SocketId, Tap, TapId, TapPoint, Time,
 };
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedMutRandom, IndexedRandom};
 use rand::{Rng, SeedableRng};
 use relay::{Batch, Config, Outbox, Relay};
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::srtp::{sender, srtp};
 use crate::world::{A, B, CALL, addr, plan, rtp, sink, socket};
 
 fn random_plan(rng: &mut StdRng, flow: u64, stats: &Arc<FlowStats>) -> Plan {
@@ -72,6 +74,7 @@ fn random_plan(rng: &mut StdRng, flow: u64, stats: &Arc<FlowStats>) -> Plan {
     if rng.random_bool(0.3) {
         p.sockets.push(socket(flow + 10));
     }
+    secure(rng, &mut p);
     if rng.random_bool(0.3) {
         p.reports = Some(RtcpReports {
             interval: Duration::from_millis(100),
@@ -95,7 +98,50 @@ fn random_plan(rng: &mut StdRng, flow: u64, stats: &Arc<FlowStats>) -> Plan {
     p
 }
 
-fn random_packet(rng: &mut StdRng) -> Vec<u8> {
+/// Keys, checks and shared transports, in any combination.
+fn secure(rng: &mut StdRng, p: &mut Plan) {
+    let mut security = || match rng.random_range(0..4) {
+        0 | 1 => Security::Plain,
+        2 => srtp(rng.random_range(1..4)),
+        _ => Security::Pending,
+    };
+    (p.recv, p.send) = (security(), security());
+    if rng.random_bool(0.2) {
+        p.proven = [A, B].map(addr).into_iter().collect();
+    }
+    if rng.random_bool(0.3) {
+        p.transport = Some(FlowId(rng.random_range(1..=4)));
+    }
+    if rng.random_bool(0.3) {
+        let member = |flow| BundleMember {
+            flow: FlowId(flow),
+            mid: vec![b'0' + u8::try_from(flow).expect("small")].into(),
+            mid_extension: Some(1),
+            payload_types: vec![u8::try_from(flow).expect("small")],
+            ssrcs: vec![u32::try_from(flow).expect("small")],
+        };
+        let members = (0..6).map(member).collect();
+        p.bundle = Some(Arc::new(Bundle { members }));
+    }
+    for sink in p.sinks.iter_mut().chain(&mut p.rtcp_sinks) {
+        sink.process.keep_protection = rng.random_bool(0.2);
+    }
+    p.punt_dtls = rng.random();
+}
+
+fn random_packet(rng: &mut StdRng, senders: &mut [Sender]) -> Vec<u8> {
+    let bytes = random_bytes(rng);
+    let sender = senders.choose_mut(rng).expect("some");
+    let mut room = [&bytes[..], &[0; 32]].concat();
+    let sealed = match ::rtp::classify(&bytes) {
+        ::rtp::Kind::Rtp if rng.random() => sender.protect_rtp(&mut room, bytes.len()),
+        ::rtp::Kind::Rtcp if rng.random() => sender.protect_rtcp(&mut room, bytes.len()),
+        _ => return bytes,
+    };
+    sealed.map_or(bytes, |len| room[..len].to_vec())
+}
+
+fn random_bytes(rng: &mut StdRng) -> Vec<u8> {
     let mut bytes = match rng.random_range(0..4) {
         0 => (0..rng.random_range(0..60)).map(|_| rng.random()).collect(),
         1 => vec![0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2],
@@ -134,12 +180,15 @@ fn every_packet_has_exactly_one_fate() {
         "[2001:db8::1]:5000",
     ]
     .map(addr);
+    let mut reasons = vec![0; DropReason::ALL.len()];
     for seed in 0..150_u64 {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut relay = Relay::new(Config { seed });
+        let mut senders = [1, 2, 3].map(sender);
         let stats: Vec<Arc<FlowStats>> = (0..4).map(|_| Arc::default()).collect();
         let (mut batch, mut out) = (Batch::new(16, 256), Outbox::new(1, 1));
         let (mut now, mut handed, mut sent) = (Time(1_000_000), 0, 0_u64);
+        let (mut asked, mut said) = (0, 0);
         for _ in 0..120 {
             now = now + Duration::from_millis(rng.random_range(0..300));
             if rng.random_bool(0.2) {
@@ -159,13 +208,26 @@ fn every_packet_has_exactly_one_fate() {
             } else if rng.random_bool(0.05) {
                 relay.apply(now, Command::Remove(CALL));
             }
+            relay.apply(
+                now,
+                Command::Send(Datagram {
+                    call: CALL,
+                    socket: SocketId(rng.random_range(0..6)),
+                    dest: addr(A),
+                    bytes: Box::new([0; 20]),
+                }),
+            );
+            asked += 1;
+            assert!(relay.poll_datagrams(&mut out), "seed {seed}: they fit");
+            said += out.transmits().len() as u64;
+            out.clear();
             batch.clear();
             for _ in 0..rng.random_range(0..=16) {
                 let socket = SocketId(rng.random_range(0..16));
                 batch.push_bytes(
                     socket,
                     *sources.choose(&mut rng).expect("some"),
-                    &random_packet(&mut rng),
+                    &random_packet(&mut rng, &mut senders),
                 );
                 handed += 1;
             }
@@ -189,6 +251,7 @@ fn every_packet_has_exactly_one_fate() {
                 .sum()
         });
         assert_eq!(totals.received, handed, "seed {seed}");
+        assert_eq!(asked, said + totals.datagrams_refused, "seed {seed}");
         assert_eq!(
             totals.received,
             totals.sent + totals.punted + totals.dropped,
@@ -204,5 +267,21 @@ fn every_packet_has_exactly_one_fate() {
             load(|s| s.packets_out.load(Relaxed)),
             "seed {seed}: all that is sent is counted"
         );
+        for (all, reason) in reasons.iter_mut().zip(DropReason::ALL) {
+            *all += stats
+                .iter()
+                .map(|s| s.drops[*reason as usize].load(Relaxed))
+                .sum::<u64>();
+        }
+    }
+    for reason in [
+        DropReason::SrtpAuth,
+        DropReason::SrtpReplay,
+        DropReason::NoKeys,
+        DropReason::Repeated,
+        DropReason::Unproven,
+        DropReason::NoBundleMember,
+    ] {
+        assert!(reasons[reason as usize] > 0, "{reason:?} never happened");
     }
 }
