@@ -4,6 +4,7 @@ mod accept;
 mod attributes;
 mod corpus;
 mod hostile;
+mod keys_and_candidates;
 mod oracle;
 mod roundtrip;
 mod settle;
