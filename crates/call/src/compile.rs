@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use crate::Output;
 use crate::call::Call;
 use crate::carrier::{Sockets, is_shared};
-use crate::model::{Armed, Media, MediaId, Way};
+use crate::model::{Armed, Echo, Media, MediaId, Way};
 use crate::negotiate::{address, codec, extmap};
 
 impl Call {
@@ -69,8 +69,8 @@ impl Call {
         let shared = is_shared(self.carrier(media));
         let component = if shared { Component::Mux } else { Component::Rtp };
         let mut plan = self.base(media, component, sockets);
-        plan.sinks = self.sinks(id, |sink| sink.rtp.flow);
-        plan.rtcp_sinks = self.sinks(id, |sink| self.rtcp_flow(sink));
+        plan.sinks = self.rtp_sinks(id);
+        plan.rtcp_sinks = self.rtcp_sinks(id);
         plan.bundle = self.bundle(id, |m| &m.rtp);
         plan.transport = media.transport.map(|owner| self.model.medias[owner].rtp.flow);
         plan.rtcp_flow = has_rtcp.then_some(media.rtcp.flow);
@@ -81,7 +81,7 @@ impl Call {
 
     fn rtcp_plan(&self, id: MediaId, media: &Media, sockets: Sockets) -> Plan {
         let mut plan = self.base(media, Component::Rtcp, sockets);
-        plan.rtcp_sinks = self.sinks(id, |sink| self.rtcp_flow(sink));
+        plan.rtcp_sinks = self.rtcp_sinks(id);
         plan.bundle = self.bundle(id, |m| &m.rtcp);
         plan.transport = media.transport.map(|owner| self.model.medias[owner].rtcp.flow);
         plan
@@ -136,7 +136,7 @@ impl Call {
             media: MediaState {
                 recv: media.sends() && learning.public,
                 send: media.receives() && carrier.remote.is_some(),
-                blocked: self.drop_traffic,
+                blocked: self.drop_traffic || media.echo == Some(Echo::Swallowed),
             },
             sinks: Sinks::new(),
             rtcp_sinks: Sinks::new(),
@@ -156,6 +156,27 @@ impl Call {
             tos: self.tos.unwrap_or(self.config.tos),
             clock_rates: codec::clock_rates(&media.codecs).collect(),
             stats: Arc::clone(&stream.stats),
+        }
+    }
+
+    fn rtp_sinks(&self, source: MediaId) -> Sinks {
+        let media = &self.model.medias[source];
+        match media.echo {
+            Some(Echo::Swallowed) => Sinks::new(),
+            Some(Echo::Back) => SmallVec::from([Sink {
+                to: media.rtp.flow,
+                process: plan::Process::default(),
+                rtcp: RtcpPolicy::Consume,
+            }]),
+            None => self.sinks(source, |sink| sink.rtp.flow),
+        }
+    }
+
+    fn rtcp_sinks(&self, source: MediaId) -> Sinks {
+        match self.model.medias[source].echo {
+            // Reports about what its party sends itself would mean nothing to it.
+            Some(_) => Sinks::new(),
+            None => self.sinks(source, |sink| self.rtcp_flow(sink)),
         }
     }
 

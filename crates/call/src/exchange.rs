@@ -204,7 +204,7 @@ impl Call {
         self.negotiate_codecs(exchange, &said, &mut sender, &mut receiver, &mut deal);
         deal.mux = match role {
             Role::Offer => mux::offer(&mut sender.mux, &mut receiver.mux, said.mux, &settings.rtcp),
-            Role::Answer => mux::answer(&mut sender.mux, &mut receiver.mux, said.mux),
+            Role::Answer => mux::answer(&mut sender.mux, &mut receiver.mux, said.mux.mux),
         };
         dtls::hear(role, settings, &self.config, &said, &mut sender);
         let sides = (&mut sender, &mut receiver);
@@ -322,6 +322,10 @@ impl Call {
         if sender.transport.is_none() {
             let other = receiver.remote.map(|r| r.rtp);
             let mut wanted = want(sender, near, other, true);
+            if let Some(told) = sender.current().filter(|_| exchange.role == Role::Answer) {
+                // An answer comes to the ports that the offer named, even if it takes rtcp-mux less literally.
+                wanted.count = wanted.count.min(told.sockets.len() as u8);
+            }
             if sender.ice.active {
                 wanted.others = address::others(&self.config, from.as_deref(), near, self.key.0);
             }

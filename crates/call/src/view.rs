@@ -174,16 +174,19 @@ impl Call {
         rtcp: bool,
         detail: Detail,
     ) -> Option<Dict<'static>> {
-        let set = media.current()?;
+        // The guest of a bundle is at its carrier's addresses.
+        let carrier = self.carrier(media);
+        let set = carrier.current()?;
         let local = if rtcp {
             set.sockets.get(1)?
         } else {
             set.sockets.first()?
         }
         .addr;
-        let signalled = media.remote.map(|r| if rtcp { r.rtcp } else { r.rtp });
-        let peer = stream.learned.map(|(peer, _)| peer).or(signalled);
-        let settled = stream.learned.is_some_and(|(_, settled)| settled);
+        let signalled = carrier.remote.map(|r| if rtcp { r.rtcp } else { r.rtp });
+        let transport = if rtcp { &carrier.rtcp } else { &carrier.rtp };
+        let peer = transport.learned.map(|(peer, _)| peer).or(signalled);
+        let settled = transport.learned.is_some_and(|(_, settled)| settled);
         let forbidden = signalled.is_some_and(|p| address::is_forbidden(&self.config, local.ip(), p.ip()));
         let flags = flags_that_are_on([
             (!rtcp, "RTP"),

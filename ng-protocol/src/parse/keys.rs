@@ -152,7 +152,7 @@ const KEYS: &[Key] = &[
         Whole(|d, v| put_address(&mut d.settings.addressing.inbound_peer, v))),
     key("outbound-peer", &["peer"], Accepted, "A route look-up chooses the receiver's interface.",
         Whole(|d, v| put_address(&mut d.settings.addressing.outbound_peer, v))),
-    key("TOS", &[], Yes, "−1 keep, 0–255 set, else default.", Whole(tos)),
+    key("TOS", &[], Differs("−1 is like the default"), "−1 keep, 0–255 set, else default.", Whole(tos)),
     key("endpoint-learning", &[], Yes, "`off`, `immediate`, `delayed`, `heuristic`.", Each(enums::ENDPOINT_LEARNING)),
     key("xmlrpc-callback", &[], Yes, "Address for `%%` in the b2b URL.",
         Whole(|d, v| put_address(&mut d.settings.addressing.xmlrpc_callback, v))),
@@ -197,7 +197,7 @@ const KEYS: &[Key] = &[
         Whole(|d, v| put(&mut d.settings.media.passthrough, values::boolean(v)))),
     key("drop-traffic", &[], Yes, "`start` or `stop`.",
         Whole(|d, v| put(&mut d.settings.media.drop_traffic, values::boolean(v)))),
-    key("media-echo", &[], Accepted, "`blackhole`, `forward`, `backwards`, `both`.", Each(enums::MEDIA_ECHO)),
+    key("media-echo", &[], Differs("the echo keeps its SSRC"), "`blackhole`, `forward`, `backwards`, `both`.", Each(enums::MEDIA_ECHO)),
     key("moh", &[], Accepted, "`{file|blob|db-id, mode, connection}`.", Whole(nested::moh)),
     // DTMF.
     key("DTMF-security", &[], Accepted, "`off`, `drop`, `silence`, `tone`, `random`, `zero`, `DTMF`.",

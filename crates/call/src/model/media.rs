@@ -91,8 +91,19 @@ pub(crate) struct Media {
     pub(crate) controlling: bool,
     /// Forwarded without a look inside (`passthrough`).
     pub(crate) opaque: bool,
+    /// What becomes of its party's packets instead of being forwarded (`media-echo`).
+    pub(crate) echo: Option<Echo>,
     /// Counts up whenever signalling makes the worker learn anew, and what it was computed from.
     pub(crate) epoch: (u32, Option<Armed>),
+}
+
+/// What becomes of packets that are not forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Echo {
+    /// They go back to where they came from.
+    Back,
+    /// Nothing.
+    Swallowed,
 }
 
 /// What learning depends on: as long as it stays the same, a settled peer stays settled.
@@ -295,6 +306,7 @@ impl Media {
             passing: Passing::No,
             controlling: false,
             opaque: false,
+            echo: None,
             epoch: (0, None),
         }
     }

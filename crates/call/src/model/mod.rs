@@ -17,7 +17,7 @@ pub(crate) use bundle::{BundleOffer, Bundling};
 #[allow(unused_imports, reason = "the state is read by whoever explains a stream")]
 pub(crate) use dtls::{Described, Dtls, DtlsState, Own, Session};
 pub(crate) use ice::{Description, Ice, Passing, Way};
-pub(crate) use media::{Armed, Foreign, Formats, Media, MediaId, Mux, Remote, SocketSet, Stream};
+pub(crate) use media::{Armed, Echo, Foreign, Formats, Media, MediaId, Mux, Remote, SocketSet, Stream};
 pub(crate) use party::{Party, PartyId, Printed};
 pub(crate) use sdes::{CryptoLine, Sdes};
 pub(crate) use security::{Keying, Keys};

@@ -1,9 +1,9 @@
-//! How the address of each side's peer is learned.
+//! How the address of each side's peer is learned, and what is forwarded at all.
 
-use ng_protocol::{EndpointLearning, Settings};
+use ng_protocol::{EndpointLearning, MediaEcho, Settings};
 use plan::Learning;
 
-use crate::model::Media;
+use crate::model::{Echo, Media};
 
 /// Applies the request's rules to both sides; what it does not mention stays as it was.
 pub(crate) fn apply(sender: &mut Media, receiver: &mut Media, settings: &Settings) {
@@ -24,6 +24,15 @@ pub(crate) fn apply(sender: &mut Media, receiver: &mut Media, settings: &Setting
         state.pierce |= rules.pierce_nat;
         state.wait |= rules.nat_wait;
         media.opaque = settings.media.passthrough.unwrap_or(media.opaque);
+    }
+    if let Some(echo) = settings.media.echo {
+        let (of_sender, of_receiver) = match echo {
+            MediaEcho::Blackhole => (Echo::Swallowed, Echo::Swallowed),
+            MediaEcho::Forward => (Echo::Swallowed, Echo::Back),
+            MediaEcho::Backwards => (Echo::Back, Echo::Swallowed),
+            MediaEcho::Both => (Echo::Back, Echo::Back),
+        };
+        (sender.echo, receiver.echo) = (Some(of_sender), Some(of_receiver));
     }
     let state = &mut sender.learning;
     state.asymmetric = (state.asymmetric || rules.asymmetric) && !rules.symmetric;

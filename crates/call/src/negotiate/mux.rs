@@ -4,15 +4,26 @@ use ng_protocol::RtcpRules;
 
 use crate::model::Mux;
 
+/// What a section says about rtcp-mux.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MuxSaid {
+    /// `a=rtcp-mux`, or `a=rtcp-mux-only` in an offer.
+    pub(crate) mux: bool,
+    /// `a=rtcp-mux-only` (RFC 8858): there is no port for RTCP.
+    pub(crate) only: bool,
+}
+
 /// The state of both sides after an offer. Returns whether the offer to the receiver has `a=rtcp-mux`.
-pub(crate) fn offer(sender: &mut Mux, receiver: &mut Mux, said: bool, rules: &RtcpRules) -> bool {
+pub(crate) fn offer(sender: &mut Mux, receiver: &mut Mux, said: MuxSaid, rules: &RtcpRules) -> bool {
+    let MuxSaid { mux: said, only } = said;
     sender.offered = said;
     sender.known |= said;
     // COMPAT(rtpengine): a party that has multiplexed once is offered on as one that does, and one that is multiplexed
     // towards us is offered it again.
     let known = sender.known && !rules.mux_demux || receiver.active;
     receiver.proposed = known || rules.mux_offer || rules.mux_require;
-    receiver.accept = said && (rules.mux_demux || rules.mux_accept);
+    // RFC 8858 §4: whoever can't do without it is not answered without it.
+    receiver.accept = said && (rules.mux_demux || rules.mux_accept || only);
     receiver.reject = rules.mux_reject;
     if rules.mux_require {
         receiver.active = true;
@@ -59,6 +70,7 @@ mod tests {
             mux_reject: true,
             ..no.clone()
         };
+        let said = |mux| MuxSaid { mux, only: false };
         for (rules, caller, callee, offered, accepted) in [
             (&no, false, false, false, false),
             (&no, false, true, false, false),
@@ -74,7 +86,7 @@ mod tests {
         ] {
             let (mut a, mut b) = (Mux::default(), Mux::default());
             assert_eq!(
-                offer(&mut a, &mut b, caller, rules),
+                offer(&mut a, &mut b, said(caller), rules),
                 offered,
                 "{rules:?} {caller}"
             );
@@ -84,5 +96,17 @@ mod tests {
                 "{rules:?} {caller} {callee}"
             );
         }
+    }
+
+    #[test]
+    fn who_only_multiplexes_is_not_answered_without() {
+        let (mut a, mut b) = (Mux::default(), Mux::default());
+        let said = MuxSaid {
+            mux: true,
+            only: true,
+        };
+        assert!(offer(&mut a, &mut b, said, &RtcpRules::default()));
+        assert!(answer(&mut b, &mut a, false));
+        assert!(a.active && !b.active);
     }
 }

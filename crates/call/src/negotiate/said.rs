@@ -7,9 +7,13 @@ use ng_protocol::{AddressSource, NgError, Settings};
 use sdp::{Address, Direction, Extmap, MediaView, Session, Text, Value};
 
 use super::crypto;
+use super::mux::MuxSaid;
 use crate::limits::{CODECS_MAX, CRYPTO_LINES_MAX, SSRCS_MAX};
 use crate::model::{CryptoLine, Described, Description, Formats, Remote};
 use crate::{Config, Family};
+
+/// Attribute of who can't do without rtcp-mux (RFC 8858).
+pub(crate) const MUX_ONLY: &str = "rtcp-mux-only";
 
 /// One section, understood.
 #[derive(Debug)]
@@ -22,8 +26,8 @@ pub(crate) struct Said<'a> {
     pub(crate) remote: Option<Remote>,
     /// Family of its `c=`.
     pub(crate) family: Option<Family>,
-    /// It offers or accepts rtcp-mux.
-    pub(crate) mux: bool,
+    /// Whether it offers or accepts rtcp-mux.
+    pub(crate) mux: MuxSaid,
     /// Its codecs, in its order.
     pub(crate) codecs: Formats,
     /// `a=rtcp-fb` is there.
@@ -74,6 +78,7 @@ impl<'a> Said<'a> {
             media,
             index: 0,
         };
+        let mux_only = both().any(|a| a.name == MUX_ONLY);
         let mut said = Self {
             media,
             direction: last(|v| match v {
@@ -83,7 +88,10 @@ impl<'a> Said<'a> {
             .unwrap_or_default(),
             remote: None,
             family: None,
-            mux: has(|v| matches!(v, Value::RtcpMux)),
+            mux: MuxSaid {
+                mux: has(|v| matches!(v, Value::RtcpMux)) || mux_only,
+                only: mux_only,
+            },
             codecs: if media.protocol.is_rtp() {
                 codecs_of(media).into()
             } else {

@@ -13,7 +13,7 @@ use super::{Deal, Line, push, push_bandwidths, push_parts};
 use crate::Family;
 use crate::call::Call;
 use crate::model::{BundleOffer, Media, Passing};
-use crate::negotiate::said::Said;
+use crate::negotiate::said::{MUX_ONLY, Said};
 use crate::offer_answer::Exchange;
 use crate::text;
 
@@ -83,7 +83,14 @@ impl Call {
         print_codecs(&deal.codecs, attributes, out);
         print_extmaps(deal, media, attributes, out);
         if let Some(said) = said {
-            copy_attributes(said, is_generic(media), settings, attributes, out);
+            // Who insists on rtcp-mux does so in an offer that has it, and there only (RFC 8858 §3).
+            let offers_mux = deal.mux && exchange.role.is_offer();
+            let generic = is_generic(media);
+            let wanted = |a: &Attribute| {
+                let copied = is_copied(a, settings) || generic && is_left_alone(a);
+                copied && (offers_mux || a.name != MUX_ONLY)
+            };
+            copy_attributes(said, wanted, attributes, out);
         }
         if !settings.sdp.original_sendrecv && !is_generic(media) {
             attributes.generate(out, &[self.direction_to_print(line, media).name()]);
@@ -246,16 +253,13 @@ fn print_extmaps(deal: &Deal, media: &Media, attributes: &mut Attributes<'_>, ou
 /// The sender's lines that mean nothing to us.
 fn copy_attributes(
     said: &Said<'_>,
-    generic: bool,
-    settings: &Settings,
+    wanted: impl Fn(&Attribute) -> bool,
     attributes: &mut Attributes<'_>,
     out: &mut Vec<u8>,
 ) {
     let copied = || {
-        said.media
-            .attributes
-            .iter()
-            .filter(|a| is_copied(a, settings) || generic && is_left_alone(a))
+        let lines = said.media.attributes.iter();
+        lines.filter(|a| wanted(a))
     };
     // COMPAT(rtpengine): feedback for all payload types goes before what else is copied.
     let feedback = |a: &&Attribute| matches!(a.parsed, Value::RtcpFb(_));
