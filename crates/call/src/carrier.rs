@@ -58,19 +58,22 @@ impl Call {
             return None;
         }
         let medias = || members.iter().map(|m| &self.model.medias[*m]);
-        let is_unique = |pt: u8| {
-            let same = medias().flat_map(numbers).filter(|other| *other == pt);
-            same.count() == 1
+        let mut taken = [false; 128];
+        let mut is_free = |pt: &u8| {
+            let taken = taken.get_mut(usize::from(*pt));
+            taken.is_some_and(|t| !std::mem::replace(t, true))
         };
-        let member = |media: &Media| BundleMember {
+        // COMPAT(rtpengine): what nothing tells apart but a payload type that several medias have goes to the first of
+        // them; RFC 8843 §9.2 would have it dropped.
+        let mut member = |media: &Media| BundleMember {
             flow: stream(media).flow,
             mid: media.mid.as_deref().unwrap_or_default().into(),
             mid_extension: extmap::mid_id(media),
-            payload_types: numbers(media).filter(|pt| is_unique(*pt)).collect(),
+            payload_types: numbers(media).filter(&mut is_free).collect(),
             ssrcs: media.ssrcs.clone(),
         };
         Some(Arc::new(Bundle {
-            members: medias().map(member).collect(),
+            members: medias().map(&mut member).collect(),
         }))
     }
 

@@ -235,7 +235,7 @@ pub struct BundleMember {
     pub mid: Box<[u8]>,
     /// Its id of the MID header extension, if it was negotiated.
     pub mid_extension: Option<u8>,
-    /// Payload types that no other member has.
+    /// Payload types that go to it if nothing else tells: no other member has them here.
     pub payload_types: Vec<u8>,
     /// SSRCs that its description names (`a=ssrc`).
     pub ssrcs: Vec<u32>,

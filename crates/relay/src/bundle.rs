@@ -1,7 +1,7 @@
 //! Which media of a bundle a packet belongs to (RFC 8843 §9.2).
 //!
-//! RTP goes by its MID, then by what was found out about its SSRC before, then by a payload type that only one media
-//! has, then by the SSRCs that signalling named. RTCP goes by the SSRCs that it speaks of: those of streams that came,
+//! RTP goes by its MID, then by what was found out about its SSRC before, then by the SSRCs that signalling named, then
+//! by its payload type. RTCP goes by the SSRCs that it speaks of: those of streams that came,
 //! and those of streams that were sent, which is what reports and feedback are about. Both are remembered here, the
 //! latest of them, and only from packets whose source was accepted.
 
@@ -110,8 +110,8 @@ impl Table {
         };
         let described = || {
             let pt = header.pt.get();
-            let by_type = position(bundle, |m| m.payload_types.contains(&pt));
-            let at = by_type.or_else(|| position(bundle, |m| m.ssrcs.contains(&header.ssrc.0)));
+            let by_name = position(bundle, |m| m.ssrcs.contains(&header.ssrc.0));
+            let at = by_name.or_else(|| position(bundle, |m| m.payload_types.contains(&pt)));
             flow.members.get(at?).copied()
         };
         self.existing(place.or_else(described))
