@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The browser's address.
 pub(crate) const BROWSER_IP: &str = "203.0.113.10";
+/// Its address where there is no IPv4.
+const BROWSER_IP6: &str = "2001:db8::10";
+const RELAY_IP6: &str = "2001:db8::1";
 /// The phone's.
 pub(crate) const PHONE_IP: &str = "203.0.113.20";
 /// What the first page whistles, in Hz; the second is a fifth higher.
@@ -44,24 +47,32 @@ impl Toward {
             Self::Browser => request
                 .with("transport-protocol", "UDP/TLS/RTP/SAVPF")
                 .with("ICE", "force")
-                .with("DTLS", "passive")
                 .with("SDES", ["off"])
                 .with("rtcp-mux", ["offer"])
                 .with("flags", ["generate-mid", "trust-address"]),
             Self::Phone => request
                 .with("transport-protocol", "RTP/AVP")
                 .with("ICE", "remove")
-                .with("DTLS", "passive")
                 .with("rtcp-mux", ["demux"])
                 .with("flags", ["trust-address"]),
             Self::SrtpPhone => request
                 .with("transport-protocol", "RTP/SAVP")
                 .with("ICE", "remove")
-                .with("DTLS", "passive")
                 .with("rtcp-mux", ["demux"])
                 .with("flags", ["trust-address"]),
         }
     }
+}
+
+/// Where the browser is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// Where relay and phone are.
+    Public,
+    /// Behind a NAT of its own.
+    BehindNat,
+    /// Where there is no IPv4, while the phone has no IPv6.
+    Ipv6,
 }
 
 /// Everything but the calls.
@@ -73,6 +84,7 @@ pub(crate) struct Stage {
     pub(crate) phone_host: Host,
     /// The browser's NAT, if it is behind one.
     pub(crate) place: Option<Place>,
+    network: Network,
     descriptors: usize,
     transcript: RefCell<String>,
     _lab: Lab,
@@ -81,11 +93,11 @@ pub(crate) struct Stage {
 impl Stage {
     /// `None` if this machine can't carry it.
     pub(crate) fn new(topic: &str) -> Option<Self> {
-        Self::with(topic, false, &[SHOW_ADDRESSES])
+        Self::with(topic, Network::Public, &[SHOW_ADDRESSES])
     }
 
-    /// The same with the browser behind a NAT, and with these options for the browser.
-    pub(crate) fn with(topic: &str, behind_nat: bool, options: &[&str]) -> Option<Self> {
+    /// The same with the browser elsewhere, and with these options for it.
+    pub(crate) fn with(topic: &str, network: Network, options: &[&str]) -> Option<Self> {
         let program = under_test();
         if !have(&["chromium", &program]) {
             return None;
@@ -93,12 +105,20 @@ impl Stage {
         let mut lab = Lab::new(topic);
         let core = nat::core(&mut lab);
         let phone_host = public_host(&mut lab, &core, "desk", PHONE_IP);
-        let place = behind_nat.then(|| nat::place(&mut lab, &core, 1));
-        let browser_host = match &place {
-            Some(place) => place.host.clone(),
-            None => public_host(&mut lab, &core, "web", BROWSER_IP),
+        let place = (network == Network::BehindNat).then(|| nat::place(&mut lab, &core, 1));
+        let browser_host = match (&place, network) {
+            (Some(place), _) => place.host.clone(),
+            (None, Network::Ipv6) => ipv6_host(&mut lab, &core, "web", BROWSER_IP6),
+            (None, _) => public_host(&mut lab, &core, "web", BROWSER_IP),
         };
-        let relay = Relay::start(&lab, &core, &program, &[]);
+        let interfaces = [RELAY_IP, RELAY_IP6].map(|ip| format!("--interface={ip}"));
+        let interfaces = interfaces.each_ref().map(String::as_str);
+        let interfaces = if network == Network::Ipv6 {
+            &interfaces[..]
+        } else {
+            &interfaces[..1]
+        };
+        let relay = Relay::start(&lab, &core, &program, interfaces);
         let browser = Browser::start(&lab, &browser_host, "chromium", options);
         Some(Self {
             browser,
@@ -107,6 +127,7 @@ impl Stage {
             core,
             phone_host,
             place,
+            network,
             transcript: RefCell::default(),
             _lab: lab,
         })
@@ -129,6 +150,7 @@ impl Stage {
         Dialog {
             stage: self,
             id: id.into(),
+            passive: true,
         }
     }
 
@@ -160,6 +182,16 @@ fn public_host(lab: &mut Lab, core: &Host, name: &str, ip: &str) -> Host {
     host
 }
 
+fn ipv6_host(lab: &mut Lab, core: &Host, name: &str, ip: &str) -> Host {
+    let host = lab.host(name);
+    lab.wire((core, name), (&host, "eth0"));
+    core.ip(&format!("link set {name} master public"));
+    core.ip(&format!("addr add {RELAY_IP6}/64 dev public nodad"));
+    host.ip(&format!("addr add {ip}/64 dev eth0 nodad"));
+    host.ip(&format!("route add default via {RELAY_IP6}"));
+    host
+}
+
 impl Drop for Stage {
     /// Says all there is to know if the test fails. Nothing here may fail itself.
     fn drop(&mut self) {
@@ -187,6 +219,8 @@ impl Drop for Stage {
 pub(crate) struct Dialog<'a> {
     stage: &'a Stage,
     id: String,
+    /// Whether the relay leaves the first word of DTLS to browsers, as scripts mostly say.
+    pub(crate) passive: bool,
 }
 
 impl Dialog<'_> {
@@ -214,7 +248,15 @@ impl Dialog<'_> {
     }
 
     fn ask(&self, request: Request, toward: Toward) -> String {
-        self.stage.ask(&toward.flags(request)).text_of("sdp").into()
+        let mut request = toward.flags(request);
+        if self.passive {
+            request = request.with("DTLS", "passive");
+        }
+        if self.stage.network == Network::Ipv6 {
+            let family = if toward == Toward::Browser { "IP6" } else { "IP4" };
+            request = request.with("address-family", family);
+        }
+        self.stage.ask(&request).text_of("sdp").into()
     }
 
     /// Hands the relay a fragment of trickle ICE (RFC 8840).

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use crate::browser::{
-    Dialog, OTHER_PAGE_HZ, PAGE_HZ, Stage, Toward, page_hears, phone_hears, report, wait_for_page,
+    Dialog, Network, OTHER_PAGE_HZ, PAGE_HZ, SHOW_ADDRESSES, Stage, Toward, page_hears, phone_hears, report,
+    wait_for_page,
 };
 use crate::cdp::Page;
 use crate::lab::wait_for;
@@ -327,7 +328,7 @@ fn hang_up_leaves_nothing() {
 #[test]
 #[ignore = "the relay has no DTLS and no ICE yet"]
 fn hidden_addresses_are_learned() {
-    let Some(stage) = Stage::with("mdns", false, &[]) else {
+    let Some(stage) = Stage::with("mdns", Network::Public, &[]) else {
         return;
     };
     let (page, phone) = (stage.page(PAGE_HZ, false), stage.phone());
@@ -347,7 +348,7 @@ fn hidden_addresses_are_learned() {
 #[test]
 #[ignore = "the relay has no DTLS and no ICE yet"]
 fn nat_rebinds_mid_call() {
-    let Some(stage) = Stage::with("rebinding", true, &[]) else {
+    let Some(stage) = Stage::with("rebinding", Network::BehindNat, &[]) else {
         return;
     };
     let (page, phone) = (stage.page(PAGE_HZ, false), stage.phone());
@@ -370,6 +371,36 @@ fn nat_rebinds_mid_call() {
         "silence after the rebinding: {in_page:.0} ms in the page, {:?} at the phone",
         phone.longest_gap()
     );
+    call.hang_up();
+    stage.assert_nothing_left();
+}
+
+/// The relay speaks first in DTLS, which it may only when the browser knows of it.
+#[test]
+#[ignore = "the relay has no DTLS and no ICE yet"]
+fn relay_begins_the_handshake() {
+    let Some(stage) = Stage::new("active") else {
+        return;
+    };
+    let (page, phone) = (stage.page(PAGE_HZ, false), stage.phone());
+    let mut call = stage.dialog("active");
+    call.passive = false;
+    page_calls_phone(&call, &page, &phone);
+    let role = page.run("pc.remoteDescription.sdp.match(/a=setup:(\\w+)/)[1]");
+    assert_eq!(role, "active");
+    call.hang_up();
+    stage.assert_nothing_left();
+}
+
+#[test]
+#[ignore = "the relay has no DTLS and no ICE yet"]
+fn browser_without_ipv4_calls_phone_without_ipv6() {
+    let Some(stage) = Stage::with("browser-ipv6", Network::Ipv6, &[SHOW_ADDRESSES]) else {
+        return;
+    };
+    let (page, phone) = (stage.page(PAGE_HZ, false), stage.phone());
+    let call = stage.dialog("browser-ipv6");
+    page_calls_phone(&call, &page, &phone);
     call.hang_up();
     stage.assert_nothing_left();
 }
