@@ -49,6 +49,7 @@ impl Toward {
                 .with("ICE", "force")
                 .with("SDES", ["off"])
                 .with("rtcp-mux", ["offer"])
+                .with("bundle", ["accept", "offer"])
                 .with("flags", ["generate-mid", "trust-address"]),
             Self::Phone => request
                 .with("transport-protocol", "RTP/AVP")

@@ -47,7 +47,6 @@ fn page_calls_phone(call: &Dialog<'_>, page: &Page<'_>, phone: &Phone) -> f64 {
 }
 
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn browser_calls_phone() {
     let Some(stage) = Stage::new("browser-calls-phone") else {
         return;
@@ -67,7 +66,6 @@ fn browser_calls_phone() {
 }
 
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn phone_calls_browser() {
     let Some(stage) = Stage::new("phone-calls-browser") else {
         return;
@@ -90,7 +88,6 @@ fn phone_calls_browser() {
 /// Audio and video over one port each way. A browser knows the other's reception only from RTCP, so that each medium's
 /// gets through shows.
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn browser_calls_browser_with_video() {
     let Some(stage) = Stage::new("browser-calls-browser") else {
         return;
@@ -116,7 +113,6 @@ fn browser_calls_browser_with_video() {
 
 /// The browser offers before it knows a candidate, and sends them after (RFC 8840).
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn candidates_trickle() {
     let Some(stage) = Stage::new("trickle") else {
         return;
@@ -154,7 +150,6 @@ fn candidates_trickle() {
 }
 
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn ice_restarts_without_a_gap() {
     let Some(stage) = Stage::new("restart") else {
         return;
@@ -196,7 +191,6 @@ fn ice_restarts_without_a_gap() {
 }
 
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn browser_calls_srtp_phone() {
     let Some(stage) = Stage::new("browser-calls-srtp") else {
         return;
@@ -218,7 +212,6 @@ fn browser_calls_srtp_phone() {
 }
 
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn srtp_phone_calls_browser() {
     let Some(stage) = Stage::new("srtp-calls-browser") else {
         return;
@@ -240,7 +233,6 @@ fn srtp_phone_calls_browser() {
 }
 
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn hold_and_resume() {
     let Some(stage) = Stage::new("browser-hold") else {
         return;
@@ -300,7 +292,6 @@ fn wrong_fingerprint_is_refused() {
 
 /// A browser whose page stays open after the other side has hung up gets no reply any more.
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn hang_up_leaves_nothing() {
     let Some(stage) = Stage::new("browser-hang-up") else {
         return;
@@ -326,7 +317,6 @@ fn hang_up_leaves_nothing() {
 
 /// Chromium as it comes hides its addresses behind names that nobody here resolves.
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn hidden_addresses_are_learned() {
     let Some(stage) = Stage::with("mdns", Network::Public, &[]) else {
         return;
@@ -346,7 +336,6 @@ fn hidden_addresses_are_learned() {
 
 /// The browser's NAT gets another address in the middle of the call.
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn nat_rebinds_mid_call() {
     let Some(stage) = Stage::with("rebinding", Network::BehindNat, &[]) else {
         return;
@@ -377,7 +366,6 @@ fn nat_rebinds_mid_call() {
 
 /// The relay speaks first in DTLS, which it may only when the browser knows of it.
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn relay_begins_the_handshake() {
     let Some(stage) = Stage::new("active") else {
         return;
@@ -393,7 +381,6 @@ fn relay_begins_the_handshake() {
 }
 
 #[test]
-#[ignore = "the relay has no DTLS and no ICE yet"]
 fn browser_without_ipv4_calls_phone_without_ipv6() {
     let Some(stage) = Stage::with("browser-ipv6", Network::Ipv6, &[SHOW_ADDRESSES]) else {
         return;

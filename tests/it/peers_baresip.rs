@@ -116,7 +116,6 @@ fn sdes_calls_sdes() {
 }
 
 #[test]
-#[ignore = "the relay has no keys, no DTLS and no ICE yet"]
 fn rtp_calls_dtls() {
     let case = Case {
         alice: "",
@@ -129,7 +128,6 @@ fn rtp_calls_dtls() {
 }
 
 #[test]
-#[ignore = "the relay has no keys, no DTLS and no ICE yet"]
 fn dtls_calls_rtp() {
     let case = Case {
         alice: ";mediaenc=dtls_srtp",
@@ -142,7 +140,6 @@ fn dtls_calls_rtp() {
 }
 
 #[test]
-#[ignore = "the relay has no keys, no DTLS and no ICE yet"]
 fn dtls_with_ice_calls_sdes() {
     let case = Case {
         alice: ";mediaenc=dtls_srtp;medianat=ice",
@@ -155,7 +152,6 @@ fn dtls_with_ice_calls_sdes() {
 }
 
 #[test]
-#[ignore = "the relay has no keys, no DTLS and no ICE yet"]
 fn ice_calls_no_ice() {
     let case = Case {
         alice: ";medianat=ice",
@@ -168,7 +164,6 @@ fn ice_calls_no_ice() {
 }
 
 #[test]
-#[ignore = "the relay has no keys, no DTLS and no ICE yet"]
 fn no_ice_calls_ice() {
     let case = Case {
         alice: "",

@@ -370,9 +370,9 @@ impl Media {
         self.protocol_text = (protocol.name() != text.as_str()).then(|| Text::new(text));
     }
 
-    /// 0.0.0.0 or `::`: hold in the old form.
+    /// 0.0.0.0 or `::`: hold in the old form, but for ICE, where candidates are still to come (RFC 8840 §4.1.1).
     pub(crate) fn has_null_address(&self) -> bool {
-        self.remote.is_some_and(|r| r.rtp.ip().is_unspecified())
+        self.ice.said.is_none() && self.remote.is_some_and(|r| r.rtp.ip().is_unspecified())
     }
 
     /// Whether its party sends.
