@@ -5,7 +5,7 @@ use plan::Time;
 use sdp::Text;
 
 use crate::call::Call;
-use crate::model::{Foreign, Media, MediaId, PartyId, Passing};
+use crate::model::{Foreign, Legacy, Media, MediaId, PartyId, Passing};
 use crate::negotiate::bundle::Section;
 use crate::negotiate::said::Said;
 use crate::negotiate::{
@@ -25,6 +25,7 @@ impl Call {
         takings: &mut Takings,
     ) -> Result<Vec<Line<'a>>, NgError> {
         self.warn_interfaces(exchange, takings);
+        let said = osrtp::collapse(said, exchange.settings, |index| self.legacy(exchange.from, index));
         let mut sections = self.sections(exchange, said);
         self.bundle_sections(
             exchange.role,
@@ -94,6 +95,12 @@ impl Call {
                 self.new_media(exchange.now, exchange.from, index, said.media.kind.clone())
             }
         }
+    }
+
+    /// Whether the media at this position stood in two sections before.
+    fn legacy(&self, party: PartyId, index: usize) -> Option<Legacy> {
+        let media = self.model.media_at(party, index)?;
+        self.model.medias[media].keying.legacy
     }
 
     /// A new media of the receiver, the other end of `source`.
@@ -174,7 +181,7 @@ impl Call {
             role,
             is_new,
         );
-        osrtp::negotiate(role, settings, &said, (&mut sender, &mut receiver), is_new);
+        let twice = osrtp::negotiate(role, settings, &said, (&mut sender, &mut receiver), is_new);
         if is_new || receiver.protocol == sender.protocol {
             receiver.formats_text = sender.formats_text.clone();
         }
@@ -198,6 +205,7 @@ impl Call {
         }
         let mut deal = Deal {
             rejected: said.rejected,
+            twice,
             ..Deal::default()
         };
         deal.rejected |= role == Role::Answer && receiver.rejected;

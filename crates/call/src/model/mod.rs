@@ -20,7 +20,7 @@ pub(crate) use ice::{Description, Ice, Passing, Way};
 pub(crate) use media::{Armed, Echo, Foreign, Formats, Media, MediaId, Mux, Remote, SocketSet, Stream};
 pub(crate) use party::{Party, PartyId, Printed};
 pub(crate) use sdes::{CryptoLine, Sdes};
-pub(crate) use security::{Keying, Keys};
+pub(crate) use security::{Keying, Keys, Legacy};
 
 /// Media flows from a source's sender to a sink's receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use plan::{Component, Security};
+use sdp::Protocol;
 use srtp::Params;
 
 use super::{Dtls, Media, Sdes};
@@ -18,8 +19,26 @@ pub(crate) struct Keying {
     pub(crate) dtls: Dtls,
     /// Its party may be sent SRTP although its protocol is AVP or AVPF (OSRTP, RFC 8643).
     pub(crate) opportunistic: bool,
+    /// It stands twice in its party's bodies, with SRTP and without.
+    pub(crate) legacy: Option<Legacy>,
     /// Its packets are decrypted and encrypted again even if both parties have the same key (`recrypt`).
     pub(crate) recrypt: bool,
+}
+
+/// The two `m=` sections of one media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Legacy {
+    /// The section without SRTP is the first.
+    pub(crate) plain_first: bool,
+    /// The protocol of the one with SRTP.
+    pub(crate) secure: Protocol,
+}
+
+impl Legacy {
+    /// The protocol of the section without SRTP.
+    pub(crate) fn plain(self) -> Protocol {
+        Protocol::rtp(false, self.secure.is_feedback(), false).unwrap_or(Protocol::RtpAvp)
+    }
 }
 
 /// One direction's keys each, from whatever source.

@@ -9,14 +9,14 @@ use sdp::{Address, Direction, Extmap, MediaView, Session, Text, Value};
 use super::crypto;
 use super::mux::MuxSaid;
 use crate::limits::{CODECS_MAX, CRYPTO_LINES_MAX, SSRCS_MAX};
-use crate::model::{CryptoLine, Described, Description, Formats, Remote};
+use crate::model::{CryptoLine, Described, Description, Formats, Legacy, Remote};
 use crate::{Config, Family};
 
 /// Attribute of who can't do without rtcp-mux (RFC 8858).
 pub(crate) const MUX_ONLY: &str = "rtcp-mux-only";
 
 /// One section, understood.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Said<'a> {
     /// The section.
     pub(crate) media: &'a sdp::Media,
@@ -52,6 +52,8 @@ pub(crate) struct Said<'a> {
     pub(crate) keyed: bool,
     /// What is said of it, if that is enough to do it.
     pub(crate) description: Option<Box<Description>>,
+    /// It was said in two sections, of which this is the one that counts.
+    pub(crate) legacy: Option<Legacy>,
     /// `a=bundle-only`.
     pub(crate) bundle_only: bool,
     /// DTLS is offered or accepted.
@@ -125,6 +127,7 @@ impl<'a> Said<'a> {
             ice,
             cryptos: cryptos_of(session, media),
             keyed: has(|v| matches!(v, Value::Crypto(_) | Value::Fingerprint(_))),
+            legacy: None,
             bundle_only: own().any(|v| matches!(v, Value::BundleOnly)),
             dtls: super::dtls::describe(session, media),
             description: super::ice::describe(&view),

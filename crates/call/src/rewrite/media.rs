@@ -56,7 +56,7 @@ impl Call {
                 b" ",
                 itoa::Buffer::new().format(port).as_bytes(),
                 b" ",
-                media.protocol_name().as_bytes(),
+                protocol_name(deal, media).as_bytes(),
                 b" ",
                 &format_list(deal, media),
             ],
@@ -196,8 +196,15 @@ fn print_verbatim(
     }
 }
 
+fn protocol_name<'a>(deal: &Deal, media: &'a Media) -> Cow<'a, str> {
+    match media.keying.legacy.filter(|_| deal.plain) {
+        Some(legacy) => Cow::Borrowed(legacy.plain().name().unwrap_or_default()),
+        None => media.protocol_name(),
+    }
+}
+
 /// The payload types; else the list as it came; else `0`. That of a rejected media is not looked at.
-fn format_list<'a>(deal: &Deal, media: &'a Media) -> Cow<'a, [u8]> {
+pub(super) fn format_list<'a>(deal: &Deal, media: &'a Media) -> Cow<'a, [u8]> {
     let as_it_came = &media.formats_text;
     if deal.rejected {
         return Cow::Borrowed(as_it_came);

@@ -9,6 +9,7 @@ mod ice;
 mod media;
 mod origin;
 mod session;
+mod twin;
 
 use sdp::Extmap;
 
@@ -19,7 +20,7 @@ use crate::negotiate::said::Said;
 use crate::offer_answer::Exchange;
 
 /// What was agreed for one media, as far as it is printed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Deal {
     /// Codecs, in order.
     pub(crate) codecs: Formats,
@@ -31,6 +32,10 @@ pub(crate) struct Deal {
     pub(crate) cryptos: Vec<CryptoLine>,
     /// `a=setup` and what belongs to it.
     pub(crate) dtls: Option<Told>,
+    /// Offered twice, once without keys (`OSRTP-offer-legacy`).
+    pub(crate) twice: bool,
+    /// The section without keys of two that offer one media.
+    pub(crate) plain: bool,
     /// Port 0.
     pub(crate) rejected: bool,
     /// Port 0 because the sender's body is silent about it; what is known of it is printed all the same.
@@ -38,7 +43,7 @@ pub(crate) struct Deal {
 }
 
 /// One `m=` section to print.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Line<'a> {
     /// The receiver's media.
     pub(crate) media: MediaId,
@@ -53,12 +58,10 @@ impl Line<'_> {
     pub(crate) fn stand_in(id: MediaId, media: &Media, rejected: bool) -> Self {
         let deal = Deal {
             codecs: media.codecs.clone(),
-            extmaps: Vec::new(),
             mux: media.mux.active,
-            cryptos: Vec::new(),
             rejected: rejected || !media.has_transport() || media.foreign.is_some(),
-            dtls: None,
             silent: true,
+            ..Deal::default()
         };
         Self {
             media: id,
@@ -74,7 +77,7 @@ impl Call {
         let mut out = Vec::with_capacity(1024);
         self.print_session(exchange, lines, &mut out);
         for line in lines {
-            self.print_media(exchange, line, &mut out);
+            self.print_line(exchange, line, &mut out);
         }
         let body = out.len();
         self.print_head(exchange, lines, &mut out);
