@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
 use ng_protocol::{Dict, NgError, QueryArgs, Value};
-use plan::{FlowStats, SsrcStats, Time};
+use plan::{Component, FlowStats, Security, SsrcStats, Time};
 use smallvec::SmallVec;
 
 use crate::call::Call;
@@ -152,14 +152,26 @@ impl Call {
         let ours = media
             .signalled()
             .is_some_and(|ip| self.config.interfaces.is_local(ip));
+        let carrier = self.carrier(media);
+        let (keying, ice) = (&carrier.keying, &carrier.ice);
+        let (dtls, said) = (&keying.dtls, ice.said.as_ref().filter(|_| ice.agent.is_some()));
+        let dtls_role = dtls.role.filter(|_| dtls.is_expected());
         flags_that_are_on([
             (true, "initialized"),
             (media.learning.asymmetric, "asymmetric"),
             (media.receives(), "send"),
             (media.sends(), "recv"),
-            (media.mux.active, "rtcp-mux"),
+            (carrier.mux.active, "rtcp-mux"),
+            (dtls.is_expected(), "DTLS-SRTP"),
+            (dtls_role == Some(dtls::Role::Client), "DTLS role active"),
+            (dtls_role == Some(dtls::Role::Server), "DTLS role passive"),
+            (!dtls.is_agreed() && keying.sdes.keys.is_some(), "SDES"),
             (media.passing.is_on(), "passthrough"),
+            (ice.agent.is_some(), "ICE"),
+            (ice.agent.is_some() && ice.trickle, "trickle ICE"),
             (media.controlling, "ICE controlling"),
+            (said.is_some_and(|said| said.lite), "ICE-lite peer"),
+            (ice.lite, "ICE-lite self"),
             (media.learning.unidirectional, "unidirectional"),
             (ours, "loop check"),
             (media.feedback, "RTCP feedback"),
@@ -176,36 +188,25 @@ impl Call {
     ) -> Option<Dict<'static>> {
         // The guest of a bundle is at its carrier's addresses.
         let carrier = self.carrier(media);
-        let set = carrier.current()?;
-        let local = if rtcp {
-            set.sockets.get(1)?
-        } else {
-            set.sockets.first()?
-        }
-        .addr;
-        let signalled = carrier.remote.map(|r| if rtcp { r.rtcp } else { r.rtp });
+        let local = carrier.current()?.sockets.get(usize::from(rtcp))?.addr;
+        let component = if rtcp { Component::Rtcp } else { Component::Rtp };
+        let signalled = carrier.remote.map(|r| r.at(component));
+        let way = carrier.ice.planned.as_ref().map(|reach| reach.of(component));
+        let route = way.and_then(|way| way.route).map(|route| route.remote);
         let transport = if rtcp { &carrier.rtcp } else { &carrier.rtp };
-        let peer = transport.learned.map(|(peer, _)| peer).or(signalled);
-        let settled = transport.learned.is_some_and(|(_, settled)| settled);
-        let forbidden = signalled.is_some_and(|p| address::is_forbidden(&self.config, local.ip(), p.ip()));
-        let flags = flags_that_are_on([
-            (!rtcp, "RTP"),
-            (rtcp, "RTCP"),
-            (media.remote.is_some(), "filled"),
-            (settled, "confirmed"),
-            (media.learning.strict, "strict source address"),
-            (media.learning.handover, "media handover"),
-            (forbidden, "forbidden address"),
-        ]);
+        let learned = route.or(transport.learned.map(|(peer, _)| peer));
+        let peer = learned.or(signalled);
+        let flags = self.stream_flags(carrier, transport, local, component);
         let last = last_packet(stream).as_secs();
         let stats = &stream.stats;
         let ssrc = latest_ssrc(stats);
-        let mut view = Dict::with_capacity(12)
+        let mut view = Dict::with_capacity(16)
             .with("local port", local.port())
             .with("local address", view_address(local))
             .with("family", family_name(local))
             .with_some("endpoint", peer.map(view_endpoint))
             .with_some("advertised endpoint", signalled.map(view_endpoint))
+            .with_some("crypto suite", suite(carrier, component))
             .with("last packet", last)
             .with("last kernel packet", 0)
             .with("last user packet", last)
@@ -217,10 +218,35 @@ impl Call {
                 counters(&stats.packets_out, &stats.bytes_out, &stats.errors_out),
             );
         if matches!(detail, Detail::Explained(_)) {
-            let learned = stream.learned.map(|(peer, _)| peer);
             diagnosis::describe_stream(stats, learned, &mut view);
         }
         Some(view)
+    }
+
+    fn stream_flags(
+        &self,
+        carrier: &Media,
+        stream: &Stream,
+        local: SocketAddr,
+        component: Component,
+    ) -> Value<'static> {
+        let rtcp = component == Component::Rtcp;
+        let signalled = carrier.remote.map(|r| r.at(component));
+        let settled = stream.learned.is_some_and(|(_, settled)| settled);
+        let forbidden = signalled.is_some_and(|p| address::is_forbidden(&self.config, local.ip(), p.ip()));
+        flags_that_are_on([
+            (!rtcp, "RTP"),
+            (rtcp, "RTCP"),
+            (carrier.remote.is_some(), "filled"),
+            (settled, "confirmed"),
+            (
+                carrier.keying.dtls.keys(component).is_some(),
+                "DTLS fingerprint verified",
+            ),
+            (carrier.learning.strict, "strict source address"),
+            (carrier.learning.handover, "media handover"),
+            (forbidden, "forbidden address"),
+        ])
     }
 
     fn view_all_ssrcs(&self) -> Dict<'static> {
@@ -317,6 +343,14 @@ fn latest_slot(stats: &FlowStats) -> Option<&SsrcStats> {
 
 fn latest_ssrc(stats: &FlowStats) -> Option<u32> {
     latest_slot(stats).map(ssrc_of)
+}
+
+/// Name of the SRTP suite that a party protects with.
+fn suite(carrier: &Media, component: Component) -> Option<&'static str> {
+    match carrier.security(component).0 {
+        Security::Srtp(params) => params.keys().first().map(|key| key.suite().spec().name),
+        Security::Plain | Security::Pending => None,
+    }
 }
 
 /// `NAME/CLOCK[/CHANNELS]` of what arrives.

@@ -201,7 +201,11 @@ fn ice(ice: &IceFacts) -> String {
     } else {
         "controlled"
     };
-    let lite = if ice.lite { ", lite" } else { "" };
+    let lite = match (ice.lite, ice.lite_peer) {
+        (true, _) => ", we are lite",
+        (_, true) => ", the party is lite",
+        _ => "",
+    };
     let pair = ice.selected.map_or_else(String::new, |(ours, theirs)| {
         format!(", selected {ours} <-> {theirs}")
     });

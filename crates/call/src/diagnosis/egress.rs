@@ -60,7 +60,7 @@ fn refused(path: &Path<'_>) -> Option<Finding> {
 
 fn elsewhere(path: &Path<'_>) -> Option<Finding> {
     let to = &path.to.rtp;
-    let (heard, _) = to.learned?;
+    let (heard, _) = to.learned.filter(|_| path.to.ice.is_none())?;
     let destination = to.destination.filter(|d| d.ip() != heard.ip())?;
     let text = format!(
         "{} sends from {heard}, but we send to {destination} as its SDP says.",

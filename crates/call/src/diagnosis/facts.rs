@@ -193,8 +193,10 @@ pub struct ReportFacts {
 pub struct IceFacts {
     /// Where it stands.
     pub state: IceState,
-    /// We or the party are ICE-lite.
+    /// We are ICE-lite.
     pub lite: bool,
+    /// The party is.
+    pub lite_peer: bool,
     /// We are controlling.
     pub controlling: bool,
     /// The pair in use: our address and the party's.
@@ -259,6 +261,8 @@ pub enum DtlsState {
     Unverified,
     /// Done; the peer's certificate is the one that its SDP has announced.
     Connected,
+    /// Done, and the party has ended the session.
+    Closed,
     /// Done, but the SDP has announced another certificate.
     WrongFingerprint,
     /// Given up, and why.
@@ -273,6 +277,7 @@ impl DtlsState {
             Self::Handshaking => "handshake under way",
             Self::Unverified => "done, waiting for the fingerprint in SDP",
             Self::Connected => "connected, fingerprint verified",
+            Self::Closed => "closed by the party, keys stay in use",
             Self::WrongFingerprint => "refused: wrong fingerprint",
             Self::Failed(why) => why,
         }

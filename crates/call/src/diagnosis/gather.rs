@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
-use plan::{Component, DropReason, FlowStats, Learning, Security, Time};
+use plan::{Component, DropReason, FlowStats, Framing, Learning, Security, Time};
 use sdp::MediaKind;
 
 use super::{
     CallFacts, Drop, Explanation, MediaFacts, PartyFacts, Protection, ReportFacts, SsrcFacts, StreamFacts,
-    diagnose,
+    diagnose, secure,
 };
 use crate::call::Call;
 use crate::model::{Media, MediaId, PartyId, Stream};
@@ -66,7 +66,11 @@ impl Call {
         let carrier = self.carrier(media);
         let mux = crate::carrier::is_shared(carrier);
         let component = if mux { Component::Mux } else { Component::Rtp };
-        let (recv, send) = carrier.security(component);
+        let (recv, send) = match self.framing(media) {
+            Framing::Rtp => carrier.security(component),
+            // The parties' own business.
+            _ => (Security::Plain, Security::Plain),
+        };
         let reports = [media.rtp.report, media.rtcp.report];
         MediaFacts {
             party: place(media.party).unwrap_or(usize::MAX),
@@ -89,8 +93,8 @@ impl Call {
             codecs: codecs(media),
             recv: protection(&recv),
             send: protection(&send),
-            ice: None,
-            dtls: None,
+            ice: secure::ice(carrier, self.last_signal),
+            dtls: secure::dtls(carrier, component, self.last_signal),
             rtp: self.stream_facts(media, Component::Rtp).unwrap_or_default(),
             rtcp: self.stream_facts(media, Component::Rtcp),
             report: reports.into_iter().flatten().max_by_key(|r: &ReportFacts| r.at),
@@ -123,17 +127,32 @@ impl Call {
         let shared = rtcp && carrier.mux.active;
         let signalled = carrier.remote.map(|r| r.at(component)).filter(|_| !shared);
         let uses_learned = carrier.learning.mode != Learning::Off && !carrier.learning.asymmetric;
-        let learned = transport.learned.map(|(addr, _)| addr).filter(|_| uses_learned);
+        let way = carrier.ice.planned.as_ref().map(|reach| reach.of(component));
+        let destination = match way {
+            Some(way) => way.peer(signalled),
+            None => {
+                let learned = transport.learned.map(|(addr, _)| addr);
+                signalled.map(|s| learned.filter(|_| uses_learned).unwrap_or(s))
+            }
+        };
         let forbidden =
             |peer: SocketAddr| local.is_some_and(|l| address::is_forbidden(&self.config, l.ip(), peer.ip()));
+        // With ICE nothing is learned from packets: they come from where the checks came from.
+        let heard = way.and_then(|way| way.route).map(|route| (route.remote, true));
+        let heard = heard.filter(|_| own.stats.packets.load(Relaxed) > 0);
         Some(StreamFacts {
             local,
             advertised,
             signalled,
-            learned: transport.learned,
+            learned: transport.learned.or(heard),
             moved: transport.moved,
-            destination: signalled.map(|s| learned.unwrap_or(s)),
+            destination,
             forbidden: signalled.is_some_and(forbidden),
+            // What is refused or handed up is counted where the sockets are.
+            stun: transport.stats.stun.load(Relaxed),
+            dtls: transport.stats.dtls.load(Relaxed),
+            refused: transport.stats.refused.read(),
+            drops: drops(&own.stats, &transport.stats),
             ..counted(&own.stats)
         })
     }
@@ -166,26 +185,34 @@ fn protection(security: &Security) -> Protection {
 /// What the worker has counted.
 fn counted(stats: &FlowStats) -> StreamFacts {
     let time = |us: u64| (us != 0).then_some(Time(us));
-    let drops = DropReason::ALL.iter().zip(&stats.drops).zip(&stats.last_drop_s);
-    let drops = drops.map(|((reason, packets), last)| Drop {
-        reason: *reason,
-        packets: packets.load(Relaxed),
-        last: Time::from_secs(last.load(Relaxed).into()),
-    });
     StreamFacts {
         received: (stats.packets.load(Relaxed), stats.bytes.load(Relaxed)),
         sent: (stats.packets_out.load(Relaxed), stats.bytes_out.load(Relaxed)),
         last_in: time(stats.last_packet_us.load(Relaxed)),
         last_out: time(stats.last_sent_us.load(Relaxed)),
-        drops: drops.filter(|d| d.packets > 0).collect(),
-        refused: stats.refused.read(),
         payload_types: stats.payload_types().collect(),
         ssrcs: used_slots(stats).map(ssrc).collect(),
         stray_rtcp: stats.stray_rtcp.load(Relaxed),
-        stun: stats.stun.load(Relaxed),
-        dtls: stats.dtls.load(Relaxed),
         ..StreamFacts::default()
     }
+}
+
+/// Packets dropped. What is dropped before it is known whose it is is counted at the transport.
+fn drops(own: &FlowStats, transport: &FlowStats) -> Vec<Drop> {
+    let shared = !std::ptr::eq(own, transport);
+    let reasons = DropReason::ALL.iter().enumerate();
+    let drops = reasons.map(|(at, reason)| {
+        let early =
+            reason.blames_source() || matches!(reason, DropReason::NoKeys | DropReason::NoBundleMember);
+        let of = |stats: &FlowStats| (stats.drops[at].load(Relaxed), stats.last_drop_s[at].load(Relaxed));
+        let ((packets, last), (more, later)) = (of(own), of(if shared && early { transport } else { own }));
+        Drop {
+            reason: *reason,
+            packets: if shared && early { packets + more } else { packets },
+            last: Time::from_secs(last.max(later).into()),
+        }
+    });
+    drops.filter(|d| d.packets > 0).collect()
 }
 
 fn ssrc(slot: &plan::SsrcStats) -> SsrcFacts {

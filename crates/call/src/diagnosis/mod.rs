@@ -13,6 +13,7 @@ mod ingress;
 mod kind;
 mod notes;
 mod path;
+mod secure;
 mod signalling;
 mod transport;
 mod view;

@@ -64,14 +64,10 @@ fn dtls(path: &Path<'_>, side: &MediaFacts) -> Option<Finding> {
     let lasted = path.since(dtls.since);
     let name = path.name(side);
     let (kind, text) = match &dtls.state {
-        DtlsState::Connected => return None,
+        DtlsState::Connected | DtlsState::Closed => return None,
         DtlsState::WrongFingerprint => (
             FindingKind::WrongFingerprint,
             format!("The certificate of {name} is not the one that its SDP has announced: it was refused."),
-        ),
-        DtlsState::Failed(why) => (
-            FindingKind::DtlsFailed,
-            format!("The DTLS handshake with {name} has failed: {why}."),
         ),
         DtlsState::Unverified => (
             FindingKind::DtlsUnverified,
@@ -82,6 +78,10 @@ fn dtls(path: &Path<'_>, side: &MediaFacts) -> Option<Finding> {
             format!("The DTLS handshake with {name} has {} behind it.", span(lasted)),
         ),
         _ if side.rtp.dtls == 0 => (FindingKind::DtlsNotStarted, silent(name, dtls)),
+        DtlsState::Failed(why) => (
+            FindingKind::DtlsFailed,
+            format!("The DTLS handshake with {name} has failed: {why}."),
+        ),
         DtlsState::New | DtlsState::Handshaking => (
             FindingKind::DtlsStuck,
             format!(
@@ -101,6 +101,9 @@ fn dtls(path: &Path<'_>, side: &MediaFacts) -> Option<Finding> {
 
 fn silent(name: &str, dtls: &DtlsFacts) -> String {
     match dtls.active {
+        true if dtls.state == DtlsState::New => {
+            format!("We are to begin the DTLS handshake with {name} and do not know where it is yet.")
+        }
         true => format!(
             "{} does not answer our DTLS handshake: no DTLS packet has arrived.",
             capital(name)

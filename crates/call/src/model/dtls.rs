@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use dtls::{Association, Config, Fingerprint, HashFunction, Role, State};
+use dtls::{Association, Config, Failure, Fingerprint, HashFunction, Role, State};
 use plan::Component;
 use sdp::{Setup, Text};
 
@@ -77,7 +77,6 @@ pub(crate) struct Session {
 
 /// DTLS with a party in one word, for whoever looks for the reason why media does not flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "read by whoever explains a stream")]
 pub(crate) enum DtlsState {
     /// Not in use.
     Off,
@@ -94,7 +93,7 @@ pub(crate) enum DtlsState {
     /// There are keys, and the party has said that it is going.
     Closed,
     /// The last handshake came to nothing, and there are no keys.
-    Failed(String),
+    Failed(Failure),
 }
 
 impl Dtls {
@@ -141,7 +140,6 @@ impl Dtls {
     }
 
     /// How far one component has come.
-    #[allow(dead_code, reason = "read by whoever explains a stream")]
     pub(crate) fn state(&self, component: Component) -> DtlsState {
         if !self.is_expected() {
             return DtlsState::Off;
@@ -159,7 +157,7 @@ impl Dtls {
             State::New => DtlsState::Awaiting,
             State::Handshaking => DtlsState::Handshaking,
             State::Unverified => DtlsState::Unverified,
-            State::Failed(failure) => DtlsState::Failed(failure.to_string()),
+            State::Failed(failure) => DtlsState::Failed(failure),
         }
     }
 }

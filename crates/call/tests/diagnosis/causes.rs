@@ -120,6 +120,7 @@ const CAUSES: &[Case] = &[
         |f| {
             quiet(f);
             f.medias[0].dtls = dtls(DtlsState::Failed("no shared cipher".into()), false);
+            f.medias[0].rtp.dtls = 4;
         },
         FindingKind::DtlsFailed,
         "no shared cipher",
