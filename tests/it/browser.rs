@@ -16,7 +16,7 @@ use crate::phone::Phone;
 use crate::relay::{RELAY_IP, Relay, under_test};
 
 const SCRIPT: &str = include_str!("../fixtures/browser/page.js");
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The browser's address.
 pub(crate) const BROWSER_IP: &str = "203.0.113.10";

@@ -9,6 +9,7 @@
 mod baresip;
 mod browser;
 mod browser_calls;
+mod browser_changes;
 mod cdp;
 mod daemon;
 mod daemon_control;
