@@ -221,6 +221,9 @@ impl Call {
         let taken = self.take_ports(env, exchange, takings, (&mut sender, &mut receiver), &said, &deal);
         receiver.learning.public |= taken.is_ok();
         if taken.is_ok() && !deal.rejected {
+            if role.is_offer() && sender.transport.is_none() {
+                dtls::greet(&self.config, &mut sender);
+            }
             deal.dtls = dtls::tell(role, settings, &self.config, &mut receiver, env.rng());
         }
         self.model.medias[source] = sender;

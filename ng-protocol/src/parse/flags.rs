@@ -85,8 +85,8 @@ const FLAGS: &[Flag] = &[
     flag("original-sendrecv", &[], Yes, "Pass direction attributes untouched.",
         |d| d.settings.sdp.original_sendrecv = true),
     flag("strip-extmap", &[], Yes, "Remove all `a=extmap`.", |d| d.settings.extmap.strip_all = true),
-    flag("WebRTC", &[], Accepted,
-        "UDP/TLS/RTP/SAVPF, ICE=force, trickle-ICE, rtcp-mux offer and require, no-rtcp-attribute, SDES-off, generate-mid.",
+    flag("WebRTC", &[], Yes,
+        "UDP/TLS/RTP/SAVPF, ICE=force, trickle-ICE, rtcp-mux offer and require, bundle offer, no-rtcp-attribute, SDES-off, generate-mid.",
         webrtc),
     // ICE, DTLS, SDES.
     flag("trickle-ICE", &["ICE-trickle"], Yes, "Advertise trickle ICE.", |d| d.settings.ice.trickle = true),
@@ -170,6 +170,7 @@ fn webrtc(d: &mut Draft) {
     settings.ice.trickle = true;
     settings.rtcp.mux_offer = true;
     settings.rtcp.mux_require = true;
+    settings.bundle.offer = true;
     settings.rtcp.attribute = RtcpAttribute::None;
     settings.sdes.off = true;
     settings.sdp.generate_mid = true;

@@ -73,12 +73,10 @@ impl Call {
             .retain(|m| !rejected(m) || !role.is_offer());
         for at in 0..lines.len() {
             let carrier = lines.get(at).and_then(|l| self.model.medias[l.media].transport);
-            let carrier = lines
-                .iter()
-                .find(|l| Some(l.media) == carrier)
-                .map(|l| l.deal.mux);
-            if let (Some(mux), Some(line)) = (carrier, lines.get_mut(at)) {
-                line.deal.mux = mux;
+            let carrier = lines.iter().find(|l| Some(l.media) == carrier);
+            let shared = carrier.map(|l| (l.deal.mux, l.deal.cryptos.clone(), l.deal.dtls.clone()));
+            if let (Some(shared), Some(line)) = (shared, lines.get_mut(at)) {
+                (line.deal.mux, line.deal.cryptos, line.deal.dtls) = shared;
             }
         }
         self.tell_mids(role, to, lines);
@@ -130,16 +128,25 @@ fn accept(model: &mut Model, party: PartyId, session: &Session, sections: &mut [
         .iter()
         .filter_map(|at| Some(sections.get(*at)?.source))
         .collect();
-    for at in members {
-        if let Some(section) = sections.get_mut(at) {
-            // RFC 8843 §6: port zero does not mean a rejected media here.
-            section.said.rejected = false;
-        }
-    }
+    join(sections, &ids);
     let bundling = &mut model.parties[party].bundling;
     bundling.confirmed = !ids.is_empty();
     bundling.offered.clone_from(&ids);
     model.set_bundle(party, ids);
+}
+
+/// What transport the sections of a bundle name counts in the first only (RFC 8843 §7.1.3): port zero does not mean a
+/// rejected media in the others, nor an address of zeros one on hold.
+fn join(sections: &mut [Section<'_>], members: &[MediaId]) {
+    let is_held = |s: &Section<'_>| s.said.null_address();
+    let carrier = members.first();
+    let held = sections.iter().any(|s| Some(&s.source) == carrier && is_held(s));
+    for section in sections.iter_mut().filter(|s| members.contains(&s.source)) {
+        section.said.rejected = false;
+        if !held && is_held(section) {
+            section.said.remote = None;
+        }
+    }
 }
 
 /// What the receiver of an offer is offered: the bundle it has already, or all medias that can be bundled.
@@ -198,6 +205,7 @@ fn accepted(model: &mut Model, party: PartyId, session: &Session, sections: &mut
         let conditional = model.is_guest(section.source) && !model.parties[party].bundling.confirmed;
         section.said.rejected |= conditional && !members.contains(&section.source);
     }
+    join(sections, &members);
     model.parties[party].bundling.confirmed = !members.is_empty();
     model.set_bundle(party, members);
 }

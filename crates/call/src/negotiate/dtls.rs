@@ -112,6 +112,29 @@ pub(crate) fn hear(role: Role, settings: &Settings, config: &Config, said: &Said
     }
 }
 
+/// A party that leaves the choice to us, or waits for us, is greeted as soon as it has offered: to be called when our ports
+/// towards it are known. Its fingerprint is known, ours it will compare when it has the answer (RFC 5763 §6.2).
+///
+/// COMPAT(rtpengine): RFC 5763 §5 has the answerer begin with its answer.
+pub(crate) fn greet(config: &Config, sender: &mut Media) {
+    let Some(host) = config.dtls.as_ref() else {
+        return;
+    };
+    let port = sender.rtp_port();
+    let dtls = &mut sender.keying.dtls;
+    if !dtls.agreed || dtls.role.is_some() || port == 0 {
+        return;
+    }
+    dtls.own.get_or_insert_with(|| Own {
+        config: host.config(),
+        hash: HashFunction::Sha256,
+        tls_id: String::new(),
+        port,
+    });
+    let theirs = dtls.said.as_ref().and_then(|s| s.setup);
+    dtls.choose(theirs.unwrap_or(Setup::Actpass));
+}
+
 /// Decides what the receiver is told. To be called when its ports are known.
 pub(crate) fn tell(
     role: Role,

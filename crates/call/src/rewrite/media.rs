@@ -112,7 +112,7 @@ impl Call {
             attributes.generate(out, &["maxptime:", itoa::Buffer::new().format(maxptime)]);
         }
         if !deal.silent {
-            self.print_ice(exchange, media, attributes, out);
+            self.print_ice(exchange, carrier, attributes, out);
         }
         attributes.add(out);
     }
