@@ -188,6 +188,9 @@ impl Call {
     pub fn handle_event(&mut self, now: Time, event: &Event) {
         match event {
             Event::Learned {
+                flow, peer, local, ..
+            } if self.follow_media(now, *flow, *local, *peer) => {}
+            Event::Learned {
                 flow, peer, settled, ..
             } => {
                 if let Some(stream) = self.stream_mut(*flow) {

@@ -123,7 +123,7 @@ impl Call {
             component,
             source: SourcePolicy {
                 // Before its party has been told of a socket, whoever sends there is a stranger.
-                learning: if learning.public && way.is_none() {
+                learning: if learning.public {
                     learning.mode
                 } else {
                     Learning::Off

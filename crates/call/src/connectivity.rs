@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ice::{Agent, Component, Foundation, Liveness, Local, Mode, Remote, Role, Strangers};
-use plan::{Datagram, FlowId, SocketId, Time};
+use plan::{Datagram, FlowId, Learning, SocketId, Time};
 
 use crate::call::Call;
 use crate::model::{Description, Ice, Media, MediaId, PartyId};
@@ -87,12 +87,40 @@ impl Call {
             return;
         };
         let media = &mut self.model.medias[id];
-        let sockets = media.sockets.iter().flat_map(|set| set.all()).flatten();
-        let bound = sockets.into_iter().find(|s| s.id == local).map(|s| s.addr);
+        let bound = media.bound(local);
         if let (Some(bound), Some(agent)) = (bound, &mut media.ice.agent) {
             agent.handle_packet(at(now), bound, from, bytes);
             self.drive_ice(now);
         }
+    }
+
+    /// Media of a party with ICE comes from there. Whether it has ICE: then nothing is learned, but where that is a way
+    /// that was checked, media to the party may follow it.
+    ///
+    /// COMPAT(rtpengine): a party that has moved without nominating its new way is followed.
+    pub(crate) fn follow_media(
+        &mut self,
+        now: Time,
+        flow: FlowId,
+        local: SocketId,
+        from: SocketAddr,
+    ) -> bool {
+        let Some(id) = self.media_of_flow(flow) else {
+            return false;
+        };
+        let id = self.model.medias[id].transport.unwrap_or(id);
+        let media = &mut self.model.medias[id];
+        let bound = media.bound(local);
+        let Some(agent) = &mut media.ice.agent else {
+            return false;
+        };
+        let follows = media.learning.mode != Learning::Off && !media.learning.asymmetric;
+        if let Some(bound) = bound.filter(|_| follows)
+            && agent.follow_media(at(now), bound, from)
+        {
+            self.drive_ice(now);
+        }
+        true
     }
 
     /// Gives every agent the time, sends what they have to say, and plans anew if their findings ask for it.

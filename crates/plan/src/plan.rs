@@ -285,7 +285,8 @@ pub struct Plan {
     /// DTLS is expected here: hand it to control.
     pub punt_dtls: bool,
     /// Sources that have passed a connectivity check (ICE). If there are any, RTP and RTCP of all others are dropped
-    /// ([`DropReason::Unproven`](crate::DropReason::Unproven)), and `source` decides nothing.
+    /// ([`DropReason::Unproven`](crate::DropReason::Unproven)), and `source` decides nothing. Media from one of them that
+    /// is not `peer` is reported ([`Event::Learned`](crate::Event::Learned)), unless learning is off.
     pub proven: SmallVec<[SocketAddr; 1]>,
     /// How what arrives from the peer is protected. What does not authenticate teaches nothing and goes nowhere.
     pub recv: Security,

@@ -357,7 +357,7 @@ fn kind(flow: &Flow, bytes: &[u8]) -> Kind {
 }
 
 /// Decides on the source of a packet and learns from it. Where sources prove themselves by connectivity checks, that
-/// was asked before, and there is nothing to learn.
+/// was asked before.
 #[inline]
 fn admit(
     sources: &mut Sources,
@@ -368,7 +368,7 @@ fn admit(
     if plan.proven.is_empty() {
         sources.admit(arrived, &plan.source, claim)
     } else {
-        Ok(Admitted::Known)
+        Ok(sources.note_proven(arrived))
     }
 }
 

@@ -50,6 +50,9 @@ pub const SILENCE_US: u64 = 500_000;
 /// The same for RTCP, of which there are seconds between packets, in µs.
 pub const RTCP_SILENCE_US: u64 = 15_000_000;
 
+/// Time between two reports that media comes from a proven source that is not the peer, in µs.
+pub const PROVEN_NEWS_US: u64 = 500_000;
+
 /// Packets of each flow that the loop guard remembers. A power of two.
 pub const LOOP_PACKETS: usize = 64;
 

@@ -92,6 +92,8 @@ pub(crate) struct Sources {
     learned: Option<Learned>,
     /// A source that was let in while the learned one was silent, and when it was last heard.
     guest: Option<(SocketAddr, Time)>,
+    /// When a proven source that is not the peer was last told of.
+    told: Time,
 }
 
 impl Sources {
@@ -100,7 +102,27 @@ impl Sources {
             armed: now,
             learned: None,
             guest: None,
+            told: Time(0),
         }
+    }
+
+    /// A packet of a source that has passed a connectivity check: always let in. Where it is not the peer that control
+    /// has named, control is told, now and then as long as that lasts; it alone decides where packets go.
+    #[inline]
+    pub(crate) fn note_proven(&mut self, arrived: &Arrived) -> Admitted {
+        let recently = arrived.now.0.saturating_sub(self.told.0) < limits::PROVEN_NEWS_US;
+        if arrived.signalled == Some(arrived.from) || recently {
+            return Admitted::Known;
+        }
+        self.told = arrived.now;
+        self.learned = Some(Learned {
+            addr: arrived.from,
+            local: arrived.local,
+            settled: true,
+            rank: Rank::Any,
+            heard: arrived.now,
+        });
+        Admitted::Learned { fresh: false }
     }
 
     pub(crate) const fn learned(&self) -> Option<&Learned> {

@@ -326,6 +326,12 @@ impl Media {
         )
     }
 
+    /// Where one of its sockets is bound.
+    pub(crate) fn bound(&self, socket: SocketId) -> Option<SocketAddr> {
+        let mut sockets = self.sockets.iter().flat_map(SocketSet::all).flatten();
+        sockets.find(|s| s.id == socket).map(|s| s.addr)
+    }
+
     /// The sockets its party is told.
     pub(crate) fn current(&self) -> Option<&SocketSet> {
         self.sockets.first()

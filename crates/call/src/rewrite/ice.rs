@@ -23,6 +23,8 @@ impl Call {
         attributes: &mut Attributes<'_>,
         out: &mut Vec<u8>,
     ) {
+        // COMPAT(rtpengine): what is bundled repeats what its carrier says.
+        let media = self.carrier(media);
         let Some(agent) = &media.ice.agent else { return };
         let credentials = agent.credentials();
         attributes.generate(out, &["ice-ufrag:", credentials.ufrag()]);
