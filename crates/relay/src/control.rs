@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 
 use plan::{Datagram, DropReason, Event, FlowStats, PuntKind, Time};
 
-use crate::flow::Flow;
 use crate::ingress::{Packet, Verdict};
 use crate::io::{Outbox, Target};
 use crate::table::{Slot, SocketOwner};
@@ -59,7 +58,7 @@ impl Relay {
             return dropped(DropReason::Malformed);
         }
         let from = packet.arrival.source;
-        let known = knows(flow, packet);
+        let known = flow.knows(from);
         if !flow.state.punts.take(at, known) {
             return dropped(DropReason::PuntFull);
         }
@@ -121,11 +120,4 @@ impl Relay {
         }
         true
     }
-}
-
-/// The packet comes from where the flow's peer is, as far as anybody knows.
-fn knows(flow: &Flow, packet: &Packet<'_>) -> bool {
-    let from = packet.arrival.source;
-    let learned = flow.state.sources.learned().map(|l| l.addr);
-    flow.plan.proven.contains(&from) || flow.plan.peer == Some(from) || learned == Some(from)
 }

@@ -30,6 +30,10 @@ pub(crate) struct Way {
     pub(crate) local: LocalSocket,
     pub(crate) dest: SocketAddr,
     pub(crate) keying: Keying,
+    /// Copies are recorded.
+    tapped: bool,
+    /// What is sent is remembered, because it will be asked for.
+    noted: bool,
 }
 
 /// What gets there.
@@ -91,7 +95,7 @@ impl Relay {
         if !to.plan.media.send {
             return Err(DropReason::Direction);
         }
-        let way = self.table.way(sink.to)?;
+        let way = self.table.way_of(sink.to, to, Flow::peer)?;
         let made = if sink.plain {
             None
         } else {
@@ -99,23 +103,21 @@ impl Relay {
         };
         let body = made.map_or(Body::of(sink, packet), Body::Made);
         self.deliver(now, way, Kind::Rtp, body, packet, out)?;
-        if let Medium::Rtp(header) = medium {
+        if let Medium::Rtp(header) = medium
+            && way.noted
+        {
             self.note_sent(now, way, header, made.unwrap_or(packet.bytes.len()));
         }
         Ok(())
     }
 
-    /// Remembers what was sent, where it is asked for later.
-    #[inline]
+    /// Remembers what was sent.
     fn note_sent(&mut self, now: Time, way: Way, header: Header, len: usize) {
         let Some(to) = self.table.flows.get_mut(way.to as usize) else {
             return;
         };
         if to.plan.reports.is_some() {
             to.state.egress.note(now, header, len);
-        }
-        if way.carrier == way.to && to.state.bundle.is_none() {
-            return;
         }
         let carrier = self.table.flows.get_mut(way.carrier as usize);
         if let Some(known) = carrier.and_then(|c| c.state.bundle.as_mut()) {
@@ -135,7 +137,9 @@ impl Relay {
         out: &mut Outbox,
     ) -> Result<(), DropReason> {
         let taps = self.taps.mark();
-        self.tap_egress(now, way, body, packet, out);
+        if way.tapped {
+            self.tap_egress(now, way, body, packet, out);
+        }
         let sent = match (body, way.keying) {
             (Body::AsArrived, _) => Ok(None),
             (Body::Same, Keying::Plain) if !packet.kept => Ok(None),
@@ -169,9 +173,6 @@ impl Relay {
         let Some(to) = self.table.flows.get(way.to as usize) else {
             return;
         };
-        if to.plan.taps.is_empty() {
-            return;
-        }
         let bytes = match body {
             Body::Made(len) => out.scratch().get(..len).unwrap_or_default(),
             Body::Same | Body::AsArrived => packet.bytes,
@@ -252,32 +253,40 @@ impl Relay {
 
 impl Table {
     /// How a packet gets to a flow's peer, now.
-    #[inline]
     pub(crate) fn way(&self, to: Slot) -> Result<Way, DropReason> {
-        self.way_by(to, Flow::peer)
+        let flow = self.flows.get(to as usize).ok_or(DropReason::NoSink)?;
+        self.way_of(to, flow, Flow::peer)
     }
 
     /// How a packet of our own gets to a flow's peer, whether that was heard or not.
     pub(crate) fn way_unheard(&self, to: Slot) -> Option<Way> {
-        self.flows.get(to as usize).filter(|flow| !flow.kept)?;
-        self.way_by(to, Flow::peer_unheard).ok()
+        let flow = self.flows.get(to as usize).filter(|flow| !flow.kept)?;
+        self.way_of(to, flow, Flow::peer_unheard).ok()
     }
 
     #[inline]
-    fn way_by(
+    fn way_of(
         &self,
         to: Slot,
+        flow: &Flow,
         peer: impl Fn(&Flow) -> Result<(LocalSocket, SocketAddr), DropReason>,
     ) -> Result<Way, DropReason> {
-        let flow = self.flows.get(to as usize).ok_or(DropReason::NoSink)?;
-        let carrier = flow.transport.unwrap_or(to);
-        let (local, dest) = peer(self.flows.get(carrier as usize).ok_or(DropReason::NoPeer)?)?;
+        let (carrier, by) = match flow.transport {
+            None => (to, flow),
+            Some(slot) => {
+                let by = self.flows.get(slot as usize);
+                (slot, by.ok_or(DropReason::NoPeer)?.as_ref())
+            }
+        };
+        let (local, dest) = peer(by)?;
         Ok(Way {
             to,
             carrier,
             local,
             dest,
             keying: flow.send,
+            tapped: !flow.plan.taps.is_empty(),
+            noted: flow.plan.reports.is_some() || by.state.bundle.is_some(),
         })
     }
 }

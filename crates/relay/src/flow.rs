@@ -149,6 +149,12 @@ impl Flow {
         self.plan.proven.is_empty() || self.plan.proven.contains(&source)
     }
 
+    /// That is where the peer is, as far as anybody knows.
+    pub(crate) fn knows(&self, source: SocketAddr) -> bool {
+        let learned = self.state.sources.learned().map(|l| l.addr);
+        self.plan.proven.contains(&source) || self.plan.peer == Some(source) || learned == Some(source)
+    }
+
     /// Where packets to the peer go, and which socket they leave by.
     #[inline]
     pub(crate) fn peer(&self) -> Result<(LocalSocket, SocketAddr), DropReason> {

@@ -95,22 +95,24 @@ impl Relay {
         header: Header,
         packet: &Packet<'_>,
     ) -> Result<(), DropReason> {
-        let media = self.table.flows.get_mut(member as usize);
-        let media = media.ok_or(DropReason::NoFlow)?;
-        // After authentication: forged copies of a packet to come must not make it look like a loop.
-        if media.state.guard.is_loop_rtp(now, packet.bytes) {
-            return Err(self.looped(member));
-        }
-        let shared = (member != owner.slot).then(|| media.state.streams.continues(header));
+        let shared = member != owner.slot;
+        let continues = match self.table.flows.get(member as usize).filter(|_| shared) {
+            Some(media) => Some(media.state.streams.continues(header)),
+            None => None,
+        };
         let flow = self.table.flows.get_mut(owner.slot as usize);
         let flow = flow.ok_or(DropReason::NoFlow)?;
+        // After authentication: forged copies of a packet to come must not make it look like a loop.
+        if !shared && flow.state.guard.is_loop_rtp(now, packet.bytes) {
+            return Err(self.looped(member));
+        }
         let arrived = arrived(now, owner, packet.arrival, flow, limits::SILENCE_US);
         let (streams, friends) = (&flow.state.streams, &flow.plan.friends);
         let vouches = flow.vouches;
         let claim = || {
             if friends.contains(&packet.arrival.source) {
                 Claim::Friend
-            } else if vouches || shared.unwrap_or_else(|| streams.continues(header)) {
+            } else if vouches || continues.unwrap_or_else(|| streams.continues(header)) {
                 Claim::Continues
             } else {
                 Claim::Newcomer
@@ -121,17 +123,25 @@ impl Relay {
         if let Some(known) = flow.state.bundle.as_mut().filter(|_| trusted) {
             known.received.note(header.ssrc.0, member);
         }
+        flow.state.heard = true;
         if let Admitted::Learned { fresh } = admitted {
             self.learned(owner.slot, fresh);
         }
-        self.accepted(now, member, packet);
-        let flow = self.table.flows.get_mut(member as usize);
-        let flow = flow.ok_or(DropReason::NoFlow)?;
-        let (len, rates) = (packet.bytes.len(), &flow.plan.clock_rates);
-        flow.state
+        let media = self.table.flows.get_mut(member as usize);
+        let media = media.ok_or(DropReason::NoFlow)?;
+        if shared && media.state.guard.is_loop_rtp(now, packet.bytes) {
+            return Err(self.looped(member));
+        }
+        media.state.heard = true;
+        media.accepted(now, packet.arrival.wire_len());
+        let (len, rates) = (packet.bytes.len(), &media.plan.clock_rates);
+        media
+            .state
             .streams
-            .receive(now, header, len, trusted, rates, &flow.plan.stats);
-        self.tap_ingress(now, owner, member, packet);
+            .receive(now, header, len, trusted, rates, &media.plan.stats);
+        if !media.plan.taps.is_empty() {
+            self.tap_ingress(now, owner, member, packet);
+        }
         Ok(())
     }
 

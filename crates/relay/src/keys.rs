@@ -2,11 +2,13 @@
 //!
 //! Invariant: no index is used twice under one key for as long as the flow lives (RFC 3711 §9.1), and no packet is
 //! taken twice. So contexts go on counting over every plan that names their key, and one whose key has gone is kept
-//! aside for the case that signalling returns to it. The RTP and the RTCP flow of a media have the same keys, except
+//! aside for the case that signalling returns to it, and for packets that were under way when the keys changed. The RTP and the RTCP flow of a media have the same keys, except
 //! where each made its own handshake: their contexts are kept at the RTP flow alone, so that RTCP may change between
 //! the ports (rtcp-mux) and counts on.
 
-use plan::{DropReason, Security};
+use std::time::Duration;
+
+use plan::{DropReason, Security, Time};
 use slab::Slab;
 use srtp::{Contexts, Params, Receiver, Reject, Sender};
 
@@ -29,16 +31,55 @@ pub(crate) enum Keying {
 /// The contexts that are kept at a flow.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
-    pub(crate) recv: Ring<Receiver>,
-    pub(crate) send: Ring<Sender>,
+    recv: Ring<Receiver>,
+    send: Ring<Sender>,
+    /// Until then the peer may not have taken the new keys up.
+    grace: Time,
+}
+
+impl Keys {
+    /// Takes what a new plan says.
+    pub(crate) fn adopt(&mut self, now: Time, recv: Option<&Params>, send: Option<&Params>) {
+        if self.recv.adopt(recv) {
+            self.grace = now + Duration::from_micros(limits::REKEY_GRACE_US);
+        }
+        self.send.adopt(send);
+    }
+
+    /// What became of a packet after the keys in use have judged it. If it is not theirs, and comes from where the peer
+    /// is, the keys before may judge it, until there is a packet under the new ones.
+    #[inline]
+    pub(crate) fn settle(
+        &mut self,
+        now: Time,
+        known: bool,
+        judged: Result<usize, Reject>,
+        again: impl FnOnce(&mut Receiver) -> Result<usize, Reject>,
+    ) -> Result<usize, Reject> {
+        match judged {
+            Ok(_) => self.grace = Time(0),
+            Err(Reject::Unauthentic | Reject::UnknownKey) if known && now < self.grace => {
+                let before = self.recv.retired.last_mut();
+                // Who needs no tag could be anybody.
+                let before = before.filter(|r| r.params().protection().authenticate_rtp);
+                return before.map_or(judged, again);
+            }
+            Err(_) => {}
+        }
+        judged
+    }
 }
 
 /// The flows as keepers of what unprotects.
 pub(crate) struct Receivers<'a>(pub(crate) &'a mut Slab<Box<Flow>>);
 
 impl<'a> Receivers<'a> {
+    pub(crate) fn keys(self, slot: Slot) -> Option<&'a mut Keys> {
+        self.0.get_mut(slot as usize)?.state.keys.as_deref_mut()
+    }
+
     pub(crate) fn take(self, slot: Slot) -> Option<&'a mut Receiver> {
-        self.0.get_mut(slot as usize)?.state.keys.as_mut()?.recv.current()
+        self.keys(slot)?.recv.current.as_mut()
     }
 }
 
@@ -53,7 +94,8 @@ pub(crate) struct Senders<'a>(pub(crate) &'a mut Slab<Box<Flow>>);
 
 impl Contexts<Sender> for Senders<'_> {
     fn context(&mut self, number: usize) -> Option<&mut Sender> {
-        self.0.get_mut(number)?.state.keys.as_mut()?.send.current()
+        let keys = self.0.get_mut(number)?.state.keys.as_mut()?;
+        keys.send.current.as_mut()
     }
 }
 
@@ -105,17 +147,15 @@ impl<C> Default for Ring<C> {
 }
 
 impl<C: Context> Ring<C> {
-    pub(crate) const fn current(&mut self) -> Option<&mut C> {
-        self.current.as_mut()
-    }
-
-    /// Takes what a new plan says; `None` if it names no keys.
-    pub(crate) fn adopt(&mut self, params: Option<&Params>) {
+    /// Takes what a new plan says; `None` if it names no keys. True if other keys take the place of those in use.
+    fn adopt(&mut self, params: Option<&Params>) -> bool {
         if self.current.as_ref().map(C::params) == params {
-            return;
+            return false;
         }
         let goes_on = |context: &C| params.is_some_and(|p| p.shares_key_with(context.params()));
-        if !self.current.as_ref().is_some_and(goes_on) {
+        let stays = self.current.as_ref().is_some_and(goes_on);
+        let replaced = self.current.is_some() && params.is_some() && !stays;
+        if !stays {
             if self.retired.len() == limits::RETIRED_KEYS {
                 self.retired.remove(0);
             }
@@ -128,6 +168,7 @@ impl<C: Context> Ring<C> {
             (None, Some(params)) => self.current = Some(C::begin(params.clone())),
             _ => {}
         }
+        replaced
     }
 }
 
@@ -174,7 +215,7 @@ mod tests {
     fn send(ring: &mut Ring<Sender>, seq: u8) -> bool {
         let mut buf = [0; 64];
         buf[..12].copy_from_slice(&[0x80, 0, 0, seq, 0, 0, 0, 0, 0, 0, 0, 9]);
-        let sender = ring.current().expect("a key is there");
+        let sender = ring.current.as_mut().expect("a key is there");
         sender.protect_rtp(&mut buf, 20).is_ok()
     }
 
@@ -195,7 +236,7 @@ mod tests {
             assert_eq!(send(&mut ring, seq), fresh, "key {key}, packet {seq}");
             // Meanwhile there is none: on hold, or without protection.
             ring.adopt(None);
-            assert!(ring.current().is_none());
+            assert!(ring.current.is_none());
         }
     }
 

@@ -128,7 +128,7 @@ impl Relay {
     pub fn receive(&mut self, now: Time, batch: &mut Batch, out: &mut Outbox) -> bool {
         while let Some(mut arrival) = batch.head() {
             if !batch.is_opened() {
-                self.open(batch);
+                self.open(now, batch);
                 arrival = batch.head().unwrap_or(arrival);
             }
             let bytes = batch.bytes(arrival.range());
@@ -219,7 +219,7 @@ impl Relay {
             return self.ingress(now, owner, &packet, out);
         }
         let mut copy = std::mem::take(&mut self.copy);
-        let verdict = match self.open_kept(arrival, bytes, &mut copy) {
+        let verdict = match self.open_kept(now, arrival, bytes, &mut copy) {
             Err(reason) => Verdict::Dropped(owner.slot, reason),
             Ok(bytes) => {
                 let packet = Packet { arrival, bytes, kept };

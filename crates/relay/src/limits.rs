@@ -91,3 +91,7 @@ pub const BUNDLE_SSRCS: usize = 64;
 
 /// Medias of a bundle that one RTCP packet reaches.
 pub const RTCP_MEMBERS: usize = 16;
+
+/// How long packets under the keys before the last change are accepted from where the peer is, until there is one under
+/// the new keys, in µs. An offer names new keys; the party uses them when it has the answer, or even later.
+pub const REKEY_GRACE_US: u64 = 5_000_000;

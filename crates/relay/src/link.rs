@@ -1,16 +1,16 @@
 //! What the plans of one call say of each other, resolved once when they are applied: sinks, siblings, transports, keys.
 
-use plan::{FlowId, Framing, Plan, RtcpPolicy, Security, Sink};
+use plan::{FlowId, Framing, Plan, RtcpPolicy, Security, Sink, Time};
 use smallvec::SmallVec;
 
 use crate::flow::{Fanout, Flow, SinkSlot, SinkSlots};
-use crate::keys::{self, Keying, Ring};
+use crate::keys::{self, Keying};
 use crate::limits;
 use crate::table::{Slot, SocketOwner, Table};
 
 impl Table {
     /// Resolves the flows of one call, claims their sockets and gives them their keys.
-    pub(crate) fn link(&mut self, flows: &[(FlowId, Slot)]) {
+    pub(crate) fn link(&mut self, now: Time, flows: &[(FlowId, Slot)]) {
         for &(_, slot) in flows {
             self.resolve(flows, slot);
         }
@@ -21,7 +21,8 @@ impl Table {
             }
         }
         for &(_, slot) in flows {
-            self.give_keys(slot);
+            self.give_keys(now, slot);
+            self.claim_sockets(slot);
         }
         for &(_, slot) in flows {
             self.note_kept(slot);
@@ -67,16 +68,25 @@ impl Table {
         } else {
             flow.state.bundle.get_or_insert_default().keep(&flow.members);
         }
-        let sockets = flow.plan.sockets.clone();
         self.refused += refused as u64;
+    }
+
+    fn claim_sockets(&mut self, slot: Slot) {
+        let Some(flow) = self.flow(slot) else {
+            return;
+        };
+        let secured = flow.recv != Keying::Plain;
+        let sockets = flow.plan.sockets.clone();
         for (local, socket) in sockets.into_iter().enumerate() {
-            let owner = u8::try_from(local).ok().map(|local| SocketOwner { slot, local });
+            let owner = u8::try_from(local)
+                .ok()
+                .map(|local| SocketOwner { slot, local, secured });
             self.set_owner(socket.id, owner);
             self.add_own(socket.addr.ip());
         }
     }
 
-    fn give_keys(&mut self, slot: Slot) {
+    fn give_keys(&mut self, now: Time, slot: Slot) {
         let recv = self.keying(slot, |plan| &plan.recv);
         let send = self.keying(slot, |plan| &plan.send);
         let carrier = self.flow(slot).and_then(|f| f.transport).unwrap_or(slot);
@@ -93,8 +103,7 @@ impl Table {
         let (recv, send) = (own(recv, &flow.plan.recv), own(send, &flow.plan.send));
         if recv.is_some() || send.is_some() || flow.state.keys.is_some() {
             let keys = flow.state.keys.get_or_insert_default();
-            Ring::adopt(&mut keys.recv, recv);
-            Ring::adopt(&mut keys.send, send);
+            keys.adopt(now, recv, send);
         }
     }
 

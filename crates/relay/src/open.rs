@@ -3,8 +3,8 @@
 //! Invariant: a packet that is refused here has changed nothing, and nothing but the reason is known of it.
 
 use arrayvec::ArrayVec;
-use plan::{Component, DropReason};
-use srtp::{Job, Kind};
+use plan::{Component, DropReason, Time};
+use srtp::{Job, Kind, Receiver, Reject};
 
 use crate::flow::Flow;
 use crate::io::{Arrival, Batch, Opened};
@@ -26,7 +26,7 @@ enum Step {
 impl Relay {
     /// Unprotects the next datagrams of a batch.
     #[inline]
-    pub(crate) fn open(&mut self, batch: &mut Batch) {
+    pub(crate) fn open(&mut self, now: Time, batch: &mut Batch) {
         let mut jobs = ArrayVec::<Job<'_>, { limits::OPEN_JOBS }>::new();
         let mut whose = ArrayVec::<&mut Arrival, { limits::OPEN_JOBS }>::new();
         for (arrival, buffer) in batch.unopened(limits::OPEN_JOBS) {
@@ -42,7 +42,7 @@ impl Relay {
             }
         }
         if !jobs.is_empty() {
-            self.table.unprotect(&mut jobs, &mut whose);
+            self.table.unprotect(now, &mut jobs, &mut whose);
         }
     }
 
@@ -50,6 +50,7 @@ impl Relay {
     /// if nobody reads it, the packet without what protection has added.
     pub(crate) fn open_kept<'a>(
         &mut self,
+        now: Time,
         arrival: &Arrival,
         bytes: &'a [u8],
         copy: &'a mut Vec<u8>,
@@ -59,29 +60,34 @@ impl Relay {
             return Err(DropReason::NoKeys);
         };
         let read = flow.reads || kind == Kind::Rtcp;
-        let receiver = Receivers(&mut self.table.flows).take(slot);
-        let receiver = receiver.ok_or(DropReason::NoKeys)?;
-        if !read {
-            let len = receiver.verify_rtp(bytes).map_err(keys::refused)?;
-            return Ok(bytes.get(..len).unwrap_or_default());
+        if read {
+            copy.clear();
+            copy.extend_from_slice(bytes);
         }
-        copy.clear();
-        copy.extend_from_slice(bytes);
-        let len = match kind {
-            Kind::Rtp => receiver.unprotect_rtp(copy),
+        let mut attempt = |receiver: &mut Receiver| match kind {
             Kind::Rtcp => receiver.unprotect_rtcp(copy),
+            Kind::Rtp if read => receiver.unprotect_rtp(copy),
+            Kind::Rtp => receiver.verify_rtp(bytes),
         };
-        let len = len.map_err(keys::refused)?;
-        Ok(copy.get(..len).unwrap_or_default())
+        let known = flow.knows(arrival.source);
+        let receiver = Receivers(&mut self.table.flows).take(slot);
+        let judged = attempt(receiver.ok_or(DropReason::NoKeys)?);
+        let keys = Receivers(&mut self.table.flows).keys(slot);
+        let judged = keys
+            .ok_or(DropReason::NoKeys)?
+            .settle(now, known, judged, attempt);
+        let len = judged.map_err(keys::refused)?;
+        let plain = if read { copy } else { bytes };
+        Ok(plain.get(..len).unwrap_or_default())
     }
 }
 
 impl Table {
     #[inline]
     fn step(&self, arrival: &Arrival, bytes: &[u8]) -> Step {
-        let flow = match self.owner_flow(arrival) {
-            Some(flow) if flow.recv != Keying::Plain => flow,
-            _ => return Step::Nothing,
+        let owner = self.owner(arrival.socket).filter(|owner| owner.secured);
+        let Some(flow) = owner.and_then(|o| self.flows.get(o.slot as usize)) else {
+            return Step::Nothing;
         };
         let Some(kind) = media_kind(flow, bytes) else {
             return Step::Nothing;
@@ -104,13 +110,25 @@ impl Table {
 
     fn unprotect<const N: usize>(
         &mut self,
+        now: Time,
         jobs: &mut ArrayVec<Job<'_>, N>,
         whose: &mut ArrayVec<&mut Arrival, N>,
     ) {
         srtp::unprotect_batch(&mut Receivers(&mut self.flows), jobs);
         for (job, arrival) in jobs.drain(..).zip(whose.drain(..)) {
-            match job.outcome {
-                Ok(()) => arrival.shrink(job.len),
+            let Job { kind, buf, len, .. } = job;
+            let owner = self.owner_flow(arrival).filter(|_| job.outcome.is_err());
+            let known = owner.is_some_and(|flow| flow.knows(arrival.source));
+            let keys = Slot::try_from(job.context).ok();
+            let keys = keys.and_then(|slot| Receivers(&mut self.flows).keys(slot));
+            let judged = job.outcome.map(|()| len);
+            let again = |receiver: &mut Receiver| match (kind, buf.get_mut(..len)) {
+                (_, None) => Err(Reject::Malformed),
+                (Kind::Rtp, Some(packet)) => receiver.unprotect_rtp(packet),
+                (Kind::Rtcp, Some(packet)) => receiver.unprotect_rtcp(packet),
+            };
+            match keys.map_or(judged, |keys| keys.settle(now, known, judged, again)) {
+                Ok(len) => arrival.shrink(len),
                 Err(why) => arrival.opened = Opened::Refused(keys::refused(why)),
             }
         }

@@ -27,6 +27,8 @@ pub(crate) struct SocketOwner {
     pub(crate) slot: Slot,
     /// Which of the flow's sockets.
     pub(crate) local: u8,
+    /// What arrives there is protected.
+    pub(crate) secured: bool,
 }
 
 /// All flows of one worker.
@@ -80,7 +82,7 @@ impl Table {
                 self.flows.try_remove(slot as usize);
             }
         }
-        self.link(&flows);
+        self.link(now, &flows);
         let after = self.sockets_of(&flows);
         self.released
             .extend(before.into_iter().filter(|s| !after.contains(s)));

@@ -194,13 +194,13 @@ fn new_keys_begin_anew_and_old_ones_count_on() {
     rekeyed[0].recv = srtp(7);
     rekeyed[1].send = srtp(8);
     world.install(rekeyed);
-    assert_eq!(world.arrive(A, 1, &seal(&mut a_out, &rtp(5, 2))), "srtp-auth");
     let mut a_new = sender(7);
     assert_eq!(
         world.arrive(A, 1, &seal(&mut a_new, &rtp(5, 1))),
         format!("2>{B}")
     );
     assert_eq!(open(&mut receiver(8), &world.sent[0]), Ok(rtp(5, 1)));
+    assert_eq!(world.arrive(A, 1, &seal(&mut a_out, &rtp(5, 2))), "srtp-auth");
     // The offer was refused: back to what it was.
     world.install(secured(pair()));
     assert_eq!(world.arrive(A, 1, &old), "srtp-replay");
@@ -482,4 +482,58 @@ fn without_tags_the_stream_speaks_for_itself() {
     assert_eq!(world.sent[0], rtp(5, 1));
     assert_eq!(world.arrive("192.0.2.66:6000", 1, &rtp(77, 1)), "foreign-source");
     assert_eq!(world.arrive(A, 1, &first), "srtp-replay");
+}
+
+/// An offer names new keys; until its party takes them up it goes on with those it has, and is heard.
+#[test]
+fn the_old_keys_are_heard_until_the_new_ones_are_taken_up() {
+    let rekeyed = || {
+        let mut plans = secured(pair_with_rtcp());
+        for plan in plans.iter_mut().filter(|p| p.flow.0 % 10 == 1) {
+            plan.recv = srtp(7);
+        }
+        plans
+    };
+    for kept in [false, true] {
+        let prepare = |mut plans: Vec<Plan>| {
+            plans[0].sinks[0].process.keep_protection = kept;
+            plans
+        };
+        let stranger = "192.0.2.66:6000";
+        let mut world = World::new(prepare(secured(pair_with_rtcp())));
+        let (mut a_old, mut a_new) = (sender(1), sender(7));
+        let first = seal(&mut a_old, &rtp(5, 1));
+        assert_eq!(world.arrive(A, 1, &first), format!("2>{B}"));
+        world.install(prepare(rekeyed()));
+        assert_eq!(world.arrive(A, 1, &first), "srtp-replay");
+        for seq in 2..5 {
+            assert_eq!(
+                world.arrive(A, 1, &seal(&mut a_old, &rtp(5, seq))),
+                format!("2>{B}")
+            );
+        }
+        assert_eq!(
+            world.arrive(A_RTCP, 11, &seal(&mut a_old, &rr(5))),
+            format!("12>{B_RTCP}")
+        );
+        assert_eq!(
+            world.arrive(stranger, 1, &seal(&mut a_old, &rtp(5, 5))),
+            "srtp-auth"
+        );
+        assert_eq!(
+            world.arrive(A, 1, &seal(&mut a_new, &rtp(5, 6))),
+            format!("2>{B}")
+        );
+        assert_eq!(
+            world.arrive(A, 1, &seal(&mut a_old, &rtp(5, 7))),
+            "srtp-auth",
+            "it has them now"
+        );
+    }
+    let mut world = World::new(secured(pair_with_rtcp()));
+    let mut a_old = sender(1);
+    world.arrive(A, 1, &seal(&mut a_old, &rtp(5, 1)));
+    world.install(rekeyed());
+    world.now_ms += 5_001;
+    assert_eq!(world.arrive(A, 1, &seal(&mut a_old, &rtp(5, 2))), "srtp-auth");
 }
