@@ -33,6 +33,8 @@ struct Case {
 }
 
 fn main() {
+    // `cargo bench -p relay -- TEXT`: only the lines with that text.
+    let only = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
     let cm = Leg::Srtp(Suite::AesCm128HmacSha1_80);
     let gcm = Leg::Srtp(Suite::AeadAes128Gcm);
     let (few, all) = (&[100][..], &[1, 100, 4_000][..]);
@@ -52,11 +54,12 @@ fn main() {
         case("SRTP to RTP (AES-GCM)", [gcm, Leg::Plain], false, few),
     ] {
         for &calls in case.calls {
+            let line = format!("{:<30} {calls:>5} calls", case.name);
+            if !only.as_ref().is_none_or(|only| line.contains(only)) {
+                continue;
+            }
             let nanos = nanos_per_packet(&case, calls);
-            println!(
-                "{:<30} {calls:>5} calls: {nanos:7.1} ns per packet (median batch)",
-                case.name
-            );
+            println!("{line}: {nanos:7.1} ns per packet (median batch)");
         }
     }
 }

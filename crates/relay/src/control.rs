@@ -114,7 +114,7 @@ impl Relay {
             };
             if let Some(room) = out.scratch().get_mut(..len) {
                 room.copy_from_slice(&datagram.bytes);
-                out.send_scratch(target, len);
+                out.send_scratch(&target, len);
             }
             self.datagrams.queue.pop_front();
         }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use plan::{DropReason, Framing, LocalSocket, TapPoint, Time};
+use plan::{DropReason, Framing, SocketId, TapPoint, Time};
 use rtp::Header;
 use rtp::ext::Element;
 use srtp::{Job, Kind};
@@ -24,11 +24,9 @@ pub(crate) enum Medium {
 /// How a packet gets to a flow's peer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Way {
-    pub(crate) to: Slot,
+    pub(crate) target: Target,
     /// The flow whose sockets and peer that is.
     pub(crate) carrier: Slot,
-    pub(crate) local: LocalSocket,
-    pub(crate) dest: SocketAddr,
     pub(crate) keying: Keying,
     /// Copies are recorded.
     tapped: bool,
@@ -102,18 +100,18 @@ impl Relay {
             self.process(from, sink, medium, packet.bytes, out.scratch())?
         };
         let body = made.map_or(Body::of(sink, packet), Body::Made);
-        self.deliver(now, way, Kind::Rtp, body, packet, out)?;
+        self.deliver(now, &way, Kind::Rtp, body, packet, out)?;
         if let Medium::Rtp(header) = medium
             && way.noted
         {
-            self.note_sent(now, way, header, made.unwrap_or(packet.bytes.len()));
+            self.note_sent(now, &way, header, made.unwrap_or(packet.bytes.len()));
         }
         Ok(())
     }
 
     /// Remembers what was sent.
-    fn note_sent(&mut self, now: Time, way: Way, header: Header, len: usize) {
-        let Some(to) = self.table.flows.get_mut(way.to as usize) else {
+    fn note_sent(&mut self, now: Time, way: &Way, header: Header, len: usize) {
+        let Some(to) = self.table.flows.get_mut(way.target.flow as usize) else {
             return;
         };
         if to.plan.reports.is_some() {
@@ -121,7 +119,7 @@ impl Relay {
         }
         let carrier = self.table.flows.get_mut(way.carrier as usize);
         if let Some(known) = carrier.and_then(|c| c.state.bundle.as_mut()) {
-            known.sent.note(header.ssrc.0, way.to);
+            known.sent.note(header.ssrc.0, way.target.flow);
         }
     }
 
@@ -130,7 +128,7 @@ impl Relay {
     pub(crate) fn deliver(
         &mut self,
         now: Time,
-        way: Way,
+        way: &Way,
         kind: Kind,
         body: Body,
         packet: &Packet<'_>,
@@ -148,37 +146,41 @@ impl Relay {
             (Body::Same, keying) => self.copied(keying, kind, packet.bytes, out.scratch()).map(Some),
         };
         let made = sent.inspect_err(|_| self.taps.rewind(taps))?;
-        let to = self.table.flows.get(way.to as usize).ok_or(DropReason::NoSink)?;
-        let target = Target {
-            socket: way.local.id,
-            dest: way.dest,
-            tos: to.plan.tos,
-            flow: way.to,
-        };
+        let to = self.table.flows.get(way.target.flow as usize);
+        let to = to.ok_or(DropReason::NoSink)?;
         match made {
             // The whole datagram if it is in the batch as it arrived, and otherwise what was unprotected there.
             None => {
                 to.sent(now, packet.arrival.len());
-                out.send_batch(target, &packet.arrival.range());
+                out.send_batch(&way.target, &packet.arrival.range());
             }
             Some(len) => {
                 to.sent(now, len);
-                out.send_scratch(target, len);
+                out.send_scratch(&way.target, len);
             }
         }
         Ok(())
     }
 
-    fn tap_egress(&mut self, now: Time, way: Way, body: Body, packet: &Packet<'_>, out: &mut Outbox) {
-        let Some(to) = self.table.flows.get(way.to as usize) else {
-            return;
-        };
+    fn tap_egress(&mut self, now: Time, way: &Way, body: Body, packet: &Packet<'_>, out: &mut Outbox) {
         let bytes = match body {
             Body::Made(len) => out.scratch().get(..len).unwrap_or_default(),
             Body::Same | Body::AsArrived => packet.bytes,
         };
-        let ends = (way.local.addr, way.dest);
-        self.taps.copy(now, &to.plan.taps, TapPoint::Egress, ends, bytes);
+        self.tap_sent(now, way, bytes);
+    }
+
+    /// Copies what is sent for recording.
+    pub(crate) fn tap_sent(&mut self, now: Time, way: &Way, bytes: &[u8]) {
+        let flow = |slot: Slot| self.table.flows.get(slot as usize);
+        let (Some(to), Some(carrier)) = (flow(way.target.flow), flow(way.carrier)) else {
+            return;
+        };
+        let mut sockets = carrier.plan.sockets.iter();
+        if let Some(local) = sockets.find(|s| s.id == way.target.socket) {
+            let ends = (local.addr, way.target.dest);
+            self.taps.copy(now, &to.plan.taps, TapPoint::Egress, ends, bytes);
+        }
     }
 
     /// Protects a copy of `bytes`, made at the beginning of `scratch`, and returns its length.
@@ -269,7 +271,7 @@ impl Table {
         &self,
         to: Slot,
         flow: &Flow,
-        peer: impl Fn(&Flow) -> Result<(LocalSocket, SocketAddr), DropReason>,
+        peer: impl Fn(&Flow) -> Result<(SocketId, SocketAddr), DropReason>,
     ) -> Result<Way, DropReason> {
         let (carrier, by) = match flow.transport {
             None => (to, flow),
@@ -278,12 +280,15 @@ impl Table {
                 (slot, by.ok_or(DropReason::NoPeer)?.as_ref())
             }
         };
-        let (local, dest) = peer(by)?;
+        let (socket, dest) = peer(by)?;
         Ok(Way {
-            to,
+            target: Target {
+                socket,
+                dest,
+                tos: flow.plan.tos,
+                flow: to,
+            },
             carrier,
-            local,
-            dest,
             keying: flow.send,
             tapped: !flow.plan.taps.is_empty(),
             noted: flow.plan.reports.is_some() || by.state.bundle.is_some(),

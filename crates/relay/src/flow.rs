@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use plan::{CallKey, DropReason, FlowStats, Learning, LocalSocket, Plan, RtcpPolicy, Sink, Time};
+use plan::{CallKey, DropReason, FlowStats, Learning, Plan, RtcpPolicy, Sink, SocketId, Time};
 use smallvec::SmallVec;
 
 use crate::keys::Keying;
@@ -157,7 +157,7 @@ impl Flow {
 
     /// Where packets to the peer go, and which socket they leave by.
     #[inline]
-    pub(crate) fn peer(&self) -> Result<(LocalSocket, SocketAddr), DropReason> {
+    pub(crate) fn peer(&self) -> Result<(SocketId, SocketAddr), DropReason> {
         if self.plan.nat_wait && !self.state.heard {
             return Err(DropReason::NoPeer);
         }
@@ -166,7 +166,7 @@ impl Flow {
 
     /// The same, whether the peer was heard or not.
     #[inline]
-    pub(crate) fn peer_unheard(&self) -> Result<(LocalSocket, SocketAddr), DropReason> {
+    pub(crate) fn peer_unheard(&self) -> Result<(SocketId, SocketAddr), DropReason> {
         // Without a signalled address the peer is on hold or has not answered: nothing is sent, whoever was heard.
         let signalled = self.plan.peer.ok_or(DropReason::NoPeer)?;
         // With ICE the control side says where to: nothing is learned.
@@ -182,7 +182,7 @@ impl Flow {
         }
         let local = usize::from(learned.map_or(0, |l| l.local));
         let local = self.plan.sockets.get(local).or_else(|| self.plan.sockets.first());
-        Ok((*local.ok_or(DropReason::NoPeer)?, dest))
+        Ok((local.ok_or(DropReason::NoPeer)?.id, dest))
     }
 
     /// Counts one packet that was accepted from the peer.

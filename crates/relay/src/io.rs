@@ -158,8 +158,8 @@ impl Batch {
     }
 
     /// The next datagram that was not yet handled.
-    pub(crate) fn head(&self) -> Option<Arrival> {
-        self.arrivals.get(self.done).copied()
+    pub(crate) fn head(&self) -> Option<&Arrival> {
+        self.arrivals.get(self.done)
     }
 
     /// The head was handled.
@@ -271,20 +271,20 @@ impl Outbox {
     }
 
     #[inline]
-    pub(crate) fn send_batch(&mut self, to: Target, range: &Range<usize>) {
+    pub(crate) fn send_batch(&mut self, to: &Target, range: &Range<usize>) {
         self.push(to, Memory::Batch, range.start, range.len());
     }
 
     /// Sends the first `len` bytes of [`scratch`](Self::scratch).
-    pub(crate) fn send_scratch(&mut self, to: Target, len: usize) {
+    pub(crate) fn send_scratch(&mut self, to: &Target, len: usize) {
         self.push(to, Memory::Scratch, self.scratch_used, len);
         self.scratch_used = (self.scratch_used + len).min(self.scratch.len());
     }
 
     #[inline]
-    fn push(&mut self, to: Target, memory: Memory, start: usize, len: usize) {
+    fn push(&mut self, to: &Target, memory: Memory, start: usize, len: usize) {
         debug_assert!(self.transmits.len() < self.capacity, "room was checked before");
-        let Target {
+        let &Target {
             socket,
             dest,
             tos,

@@ -126,15 +126,17 @@ impl Relay {
     /// Handles the packets of a batch until it is done (true) or the outbox is full (false: send, clear the outbox,
     /// call again).
     pub fn receive(&mut self, now: Time, batch: &mut Batch, out: &mut Outbox) -> bool {
-        while let Some(mut arrival) = batch.head() {
+        loop {
             if !batch.is_opened() {
                 self.open(now, batch);
-                arrival = batch.head().unwrap_or(arrival);
             }
+            let Some(arrival) = batch.head() else {
+                return true;
+            };
             let bytes = batch.bytes(arrival.range());
             let verdict = match self.table.owner(arrival.socket) {
                 Some(owner) if self.fits(owner, bytes.len(), out) => {
-                    self.handle(now, owner, &arrival, bytes, out)
+                    self.handle(now, owner, arrival, bytes, out)
                 }
                 Some(_) => return false,
                 None => Verdict::Dropped(table::Slot::MAX, DropReason::NoFlow),
@@ -142,7 +144,6 @@ impl Relay {
             self.count(now, arrival.source, verdict);
             batch.advance();
         }
-        true
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next. May be in the past.

@@ -107,7 +107,7 @@ impl Relay {
         if let Body::Made(0) = body {
             return Err(DropReason::RtcpConsumed);
         }
-        self.deliver(now, way, Kind::Rtcp, body, packet, out)?;
+        self.deliver(now, &way, Kind::Rtcp, body, packet, out)?;
         let carrier = self.table.flows.get_mut(way.carrier as usize);
         let carrier = carrier.ok_or(DropReason::NoSink)?;
         for sr in compound.iter().flat_map(sender_reports) {

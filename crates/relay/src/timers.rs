@@ -5,14 +5,14 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
-use plan::{Component, SSRC_SLOTS, TapPoint, Time};
+use plan::{Component, SSRC_SLOTS, Time};
 use rand::Rng;
 use rtp::rtcp::{Builder, ReportBlock, SenderInfo};
 use rtp::{PayloadType, RtpTime, SeqNo, Ssrc};
 use srtp::Kind;
 
 use crate::flow::Flow;
-use crate::io::{Outbox, Target};
+use crate::io::Outbox;
 use crate::keys::Keying;
 use crate::table::Slot;
 use crate::{Relay, limits};
@@ -156,25 +156,15 @@ impl Relay {
             return;
         };
         let taps = self.taps.mark();
-        if let (Some(flow), Some(bytes)) = (self.table.flows.get(slot as usize), out.scratch().get(..len)) {
-            let ends = (way.local.addr, way.dest);
-            self.taps
-                .copy(now, &flow.plan.taps, TapPoint::Egress, ends, bytes);
+        if let Some(bytes) = out.scratch().get(..len) {
+            self.tap_sent(now, &way, bytes);
         }
         let protected = self.protect(way.keying, kind, out.scratch(), len);
         let (Ok(len), Some(flow)) = (protected, self.table.flows.get(slot as usize)) else {
             return self.taps.rewind(taps);
         };
         flow.sent(now, len);
-        out.send_scratch(
-            Target {
-                socket: way.local.id,
-                dest: way.dest,
-                tos: flow.plan.tos,
-                flow: slot,
-            },
-            len,
-        );
+        out.send_scratch(&way.target, len);
     }
 }
 
