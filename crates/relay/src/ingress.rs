@@ -96,10 +96,8 @@ impl Relay {
         packet: &Packet<'_>,
     ) -> Result<(), DropReason> {
         let shared = member != owner.slot;
-        let continues = match self.table.flows.get(member as usize).filter(|_| shared) {
-            Some(media) => Some(media.state.streams.continues(header)),
-            None => None,
-        };
+        let media = self.table.flows.get(member as usize).filter(|_| shared);
+        let continues = media.map(|media| media.state.streams.continues(header));
         let flow = self.table.flows.get_mut(owner.slot as usize);
         let flow = flow.ok_or(DropReason::NoFlow)?;
         // After authentication: forged copies of a packet to come must not make it look like a loop.

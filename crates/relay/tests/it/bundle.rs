@@ -277,3 +277,60 @@ fn a_flood_of_ssrcs_pushes_out_nobody_who_speaks() {
         );
     }
 }
+
+/// A bundle without rtcp-mux: RTCP has a transport of its own, and what was found out about RTP tells it apart.
+#[test]
+fn rtcp_may_have_its_own_transport() {
+    let mut plans = browser_and_phone();
+    for plan in &mut plans {
+        plan.component = Component::Rtp;
+        plan.rtcp_flow = Some(FlowId(plan.flow.0 + 10));
+    }
+    let ports = [
+        (11, "198.51.100.1:2011"),
+        (12, "198.51.100.3:2013"),
+        (14, "198.51.100.3:2015"),
+    ];
+    for (n, peer) in ports {
+        plans.push(plan(n, Component::Rtcp, Some(peer)));
+    }
+    let mut video = plan(13, Component::Rtcp, None);
+    video.transport = Some(FlowId(11));
+    video.sockets.clear();
+    plans.push(video);
+    for plan in plans.iter_mut().filter(|p| p.component == Component::Rtcp) {
+        let to = match plan.flow.0 {
+            11 => 12,
+            12 => 11,
+            13 => 14,
+            _ => 13,
+        };
+        plan.rtcp_sinks = vec![sink(to)].into();
+    }
+    let members = vec![member(11, "a", &[0, 8], &[]), member(13, "v", &[96], &[0x77])];
+    plans[4].bundle = Some(Arc::new(Bundle { members }));
+    let mut world = World::new(plans);
+    let (phone_audio, phone_video) = (format!("12>{}", ports[1].1), format!("14>{}", ports[2].1));
+    world.arrive(A, 1, &typed(5, 1, 0));
+    world.arrive(A, 1, &typed(6, 1, 96));
+    world.arrive(B2, 4, &typed(9, 1, 96));
+    let browser = ports[0].1;
+    assert_eq!(world.arrive(browser, 11, &sr(5)), phone_audio);
+    assert_eq!(world.arrive(browser, 11, &sr(6)), phone_video);
+    assert_eq!(
+        world.arrive(browser, 11, &[sr(5), sr(6)].concat()),
+        format!("{phone_audio} {phone_video}")
+    );
+    world.events.clear();
+    assert_eq!(world.arrive(browser, 11, &rr(5, &[9])), phone_video);
+    assert!(matches!(
+        world.events[..],
+        [Event::Reception { flow: FlowId(13), .. }]
+    ));
+    // At the wrong port, and the other way.
+    assert_eq!(world.arrive(A, 1, &sr(6)), phone_video);
+    assert_eq!(
+        world.arrive("198.51.100.3:2015", 14, &sr(9)),
+        format!("11>{browser}")
+    );
+}
