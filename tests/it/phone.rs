@@ -261,7 +261,7 @@ impl Inline {
 
     /// A key of 30 bytes that follow from `seed`.
     pub(crate) fn new(seed: u8) -> Self {
-        Self((0..30).map(|n| n * 7 + seed).collect())
+        Self((0..30).map(|n: u8| seed.wrapping_add(n * 7)).collect())
     }
 
     /// From the first line of the suite in an SDP.
@@ -280,7 +280,8 @@ impl Inline {
         format!("a=crypto:1 {} inline:{}\r\n", Self::SUITE, to_base64(&self.0))
     }
 
-    fn params(&self) -> Params {
+    /// What packets are protected with.
+    pub(crate) fn params(&self) -> Params {
         let suite = Suite::by_name(Self::SUITE).unwrap();
         let key = MasterKey::joined(suite, &self.0).unwrap();
         Params::new(vec![key], Protection::default()).unwrap()

@@ -1,8 +1,10 @@
-//! Plain RTP parties on hosts of the lab, which count what arrives exactly.
+//! RTP and SRTP parties on hosts of the lab, which count what arrives exactly.
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
+
+use srtp::{Params, Receiver, Sender};
 
 use crate::lab::{Host, wait_for};
 
@@ -28,6 +30,8 @@ pub(crate) struct Party {
     heard: BTreeSet<(u32, u16)>,
     duplicates: usize,
     oddities: Vec<Vec<u8>>,
+    keys: Option<(Sender, Receiver)>,
+    last: Vec<u8>,
 }
 
 impl Party {
@@ -44,7 +48,25 @@ impl Party {
             heard,
             duplicates: 0,
             oddities,
+            keys: None,
+            last: Vec::new(),
         }
+    }
+
+    /// Protects what it sends with its own key from now on, and takes only what is protected with the other's.
+    pub(crate) fn secure(&mut self, own: Params, others: Params) {
+        match &mut self.keys {
+            Some((sender, receiver)) => {
+                sender.renew(own);
+                receiver.renew(others);
+            }
+            None => self.keys = Some((Sender::new(own), Receiver::new(others))),
+        }
+    }
+
+    /// The last datagram that it has sent.
+    pub(crate) fn last(&self) -> &[u8] {
+        &self.last
     }
 
     /// Sends to `relay` from now on.
@@ -62,14 +84,29 @@ impl Party {
         let seq = self.next_seq;
         self.next_seq = self.next_seq.wrapping_add(1);
         let peer = self.peer.expect("a party that knows where to send");
-        self.socket.send_to(&packet(self.ssrc, seq), peer).unwrap();
+        self.last = packet(self.ssrc, seq);
+        if let Some((sender, _)) = &mut self.keys {
+            let len = self.last.len();
+            self.last.resize(len + sender.rtp_overhead(), 0);
+            sender.protect_rtp(&mut self.last, len).unwrap();
+        }
+        self.socket.send_to(&self.last, peer).unwrap();
         seq
     }
 
     /// Takes in all that has arrived.
     pub(crate) fn listen(&mut self) {
         let mut buffer = [0; 2048];
-        while let Ok(len) = self.socket.recv(&mut buffer) {
+        while let Ok(mut len) = self.socket.recv(&mut buffer) {
+            if let Some((_, receiver)) = &mut self.keys {
+                match receiver.unprotect_rtp(&mut buffer[..len]) {
+                    Ok(plain) => len = plain,
+                    Err(_) => {
+                        self.oddities.push(buffer[..len].into());
+                        continue;
+                    }
+                }
+            }
             let bytes = &buffer[..len];
             if len == 12 + PAYLOAD.len() && bytes[..2] == [0x80, 8] && bytes[12..] == PAYLOAD {
                 let seq = u16::from_be_bytes([bytes[2], bytes[3]]);
