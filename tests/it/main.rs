@@ -20,6 +20,7 @@ mod differential_cases;
 mod differential_known;
 mod explain;
 mod explain_causes;
+mod explain_dtls;
 mod explain_keys;
 mod families;
 mod lab;
