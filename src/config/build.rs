@@ -130,6 +130,7 @@ fn dtls(values: &Values, software_id: &str) -> Result<DtlsSettings, ConfigError>
         protocol: dtls::Settings {
             mtu: usize::try_from(mtu).unwrap_or(defaults.mtu),
             ciphers: values.text("dtls-ciphers").unwrap_or(defaults.ciphers),
+            library: defaults.library,
         },
         passive: values.flag("dtls-passive")?,
     })

@@ -28,6 +28,7 @@ pub fn page(control: &Control) -> String {
         page.add("ports", "gauge", "Ports in all", &label, ports.used + ports.free);
     }
     workers(control, &mut page);
+    handshakes(control, &mut page);
     page.finish()
 }
 
@@ -104,6 +105,37 @@ fn controllers(control: &Control, page: &mut Page) {
             stats.errors,
         );
     }
+}
+
+/// DTLS: our own, beyond the reference's.
+fn handshakes(control: &Control, page: &mut Page) {
+    let Some(host) = control.settings().dtls.clone() else {
+        return;
+    };
+    let counters = host.counters();
+    for (result, count) in [
+        ("connected", &counters.connected),
+        ("failed", &counters.failed),
+        ("wrong_fingerprint", &counters.wrong_fingerprint),
+    ] {
+        let label = format!("result=\"{result}\"");
+        let count = count.load(Relaxed);
+        page.add(
+            "dtls_handshakes_total",
+            "counter",
+            "DTLS handshakes",
+            &label,
+            count,
+        );
+    }
+    let refused = counters.refused.load(Relaxed);
+    page.add(
+        "dtls_packets_refused_total",
+        "counter",
+        "DTLS packets refused",
+        "",
+        refused,
+    );
 }
 
 /// Our own, beyond the reference's.

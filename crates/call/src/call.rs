@@ -195,6 +195,8 @@ impl Call {
             } => {
                 if let Some(stream) = self.stream_mut(*flow) {
                     stream.learn(now, *peer, *settled);
+                    // A handshake of ours may have had nowhere to go.
+                    self.drive_dtls(now);
                 }
             }
             Event::Reception { .. } => self.note_reception(event),

@@ -19,6 +19,35 @@ pub enum ConfigError {
     Mtu,
 }
 
+/// Who does the protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Library {
+    /// OpenSSL: DTLS 1.2, every kind of certificate and profile; its retransmissions follow the clock of the machine.
+    #[default]
+    Openssl,
+    /// dimpl, whose time is ours alone. Clients without a connectivity check, and certificates that it does not know, are
+    /// OpenSSL's all the same.
+    #[cfg(feature = "dimpl")]
+    Dimpl {
+        /// The moment that is zero in our time.
+        origin: std::time::Instant,
+        /// Which DTLS.
+        versions: Versions,
+    },
+}
+
+/// Versions of DTLS.
+#[cfg(feature = "dimpl")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// DTLS 1.2.
+    Only12,
+    /// DTLS 1.3.
+    Only13,
+    /// What the peer has.
+    Both,
+}
+
 /// What can be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -26,6 +55,8 @@ pub struct Settings {
     pub mtu: usize,
     /// Cipher suites of DTLS 1.2, in OpenSSL's notation.
     pub ciphers: String,
+    /// Who does the protocol.
+    pub library: Library,
 }
 
 impl Default for Settings {
@@ -34,6 +65,7 @@ impl Default for Settings {
         Self {
             mtu: 1200,
             ciphers: "DEFAULT:!NULL:!aNULL:!SHA256:!SHA384:!aECDH:!AESGCM+AES256:!aPSK".to_owned(),
+            library: Library::default(),
         }
     }
 }

@@ -25,7 +25,9 @@ mod time;
 
 pub use association::{Association, Event as AssociationEvent, Gate, Path, Refused, State, Trust};
 pub use budget::Budget;
-pub use config::{Config, ConfigError, Settings};
+#[cfg(feature = "dimpl")]
+pub use config::Versions;
+pub use config::{Config, ConfigError, Library, Settings};
 pub use cookie::Cookies;
 pub use endpoint::{Endpoint, Event, Failure, Role};
 pub use fingerprint::{Certificate, Fingerprint, HashFunction};

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::keys::{EXPORTER_LABEL, material_len};
 use crate::limits::{CHAIN_DEPTH_MAX, HANDSHAKE_PATIENCE, RETRANSMIT_FIRST, RETRANSMIT_MAX, TRANSMITS_MAX};
-use crate::{Certificate, Config, Event, Failure, Fingerprint, Identity, Keys, Role, Settings, Time};
+use crate::{Certificate, Event, Failure, Fingerprint, Identity, Keys, Role, Settings, Time};
 
 /// Strongest first, as for SDES. The names are those of RFC 5764 §4.1.2 and RFC 7714 §14.2.
 const PROFILES: &str =
@@ -147,14 +147,20 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(
-        config: &Arc<Config>,
+        contexts: &Contexts,
+        mtu: usize,
         role: Role,
         expected: &[Fingerprint],
         cookie: bool,
         now: Time,
     ) -> Self {
         let mismatch = Arc::new(AtomicBool::new(false));
-        let opened = open(config, role, expected, cookie, &mismatch);
+        let context = if cookie {
+            &contexts.cookies
+        } else {
+            &contexts.direct
+        };
+        let opened = open(context, mtu, role, expected, &mismatch);
         let mut session = Self {
             stream: None,
             role,
@@ -287,19 +293,14 @@ impl Session {
 }
 
 fn open(
-    config: &Arc<Config>,
+    context: &SslContext,
+    mtu: usize,
     role: Role,
     expected: &[Fingerprint],
-    cookie: bool,
     mismatch: &Arc<AtomicBool>,
 ) -> Result<SslStream<Datagrams>, ErrorStack> {
-    let contexts = &config.contexts;
-    let mut ssl = Ssl::new(if cookie {
-        &contexts.cookies
-    } else {
-        &contexts.direct
-    })?;
-    ssl.set_mtu(u32::try_from(config.mtu).unwrap_or(u32::MAX))?;
+    let mut ssl = Ssl::new(context)?;
+    ssl.set_mtu(u32::try_from(mtu).unwrap_or(u32::MAX))?;
     let (expected, mismatch) = (expected.to_vec(), Arc::clone(mismatch));
     // RFC 5763 §5: both sides show a certificate. Who signed it is of no interest.
     let mode = SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT;
