@@ -151,7 +151,7 @@ impl Stage {
         Dialog {
             stage: self,
             id: id.into(),
-            passive: true,
+            more: vec![("DTLS", "passive")],
         }
     }
 
@@ -220,8 +220,8 @@ impl Drop for Stage {
 pub(crate) struct Dialog<'a> {
     stage: &'a Stage,
     id: String,
-    /// Whether the relay leaves the first word of DTLS to browsers, as scripts mostly say.
-    pub(crate) passive: bool,
+    /// Further keys of each request. Scripts mostly leave the first word of DTLS to browsers.
+    pub(crate) more: Vec<(&'static str, &'static str)>,
 }
 
 impl Dialog<'_> {
@@ -250,8 +250,8 @@ impl Dialog<'_> {
 
     fn ask(&self, request: Request, toward: Toward) -> String {
         let mut request = toward.flags(request);
-        if self.passive {
-            request = request.with("DTLS", "passive");
+        for (key, value) in &self.more {
+            request = request.with(key, *value);
         }
         if self.stage.network == Network::Ipv6 {
             let family = if toward == Toward::Browser { "IP6" } else { "IP4" };

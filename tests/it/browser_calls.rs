@@ -184,7 +184,8 @@ fn ice_restarts_without_a_gap() {
     };
     let (made_up, at_phone) = (made_up(&after) - made_up(&before), phone.longest_gap());
     eprintln!(
-        "gap in the restart: {at_phone:?} at the phone, {in_page:.0} ms silent and {made_up:.0} ms concealed in the page"
+        "gap in the restart: {at_phone:?} and {} packets lost at the phone, {in_page:.0} ms silent and {made_up:.0} ms concealed in the page",
+        phone.lost()
     );
     assert!(at_phone < RESTART_GAP_MAX);
     assert!(in_page.max(made_up) < RESTART_GAP_MAX.as_millis() as f64);
@@ -373,7 +374,7 @@ fn relay_begins_the_handshake() {
     };
     let (page, phone) = (stage.page(PAGE_HZ, false), stage.phone());
     let mut call = stage.dialog("active");
-    call.passive = false;
+    call.more.clear();
     page_calls_phone(&call, &page, &phone);
     let role = page.run("pc.remoteDescription.sdp.match(/a=setup:(\\w+)/)[1]");
     assert_eq!(role, "active");

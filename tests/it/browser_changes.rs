@@ -102,3 +102,42 @@ fn phone_renegotiates() {
     call.hang_up();
     stage.assert_nothing_left();
 }
+
+/// Somebody reloads the page and is put back into the call: another browser altogether for the relay, with certificate,
+/// credentials and address of its own.
+#[test]
+fn page_is_reloaded() {
+    let Some(stage) = Stage::new("reload") else {
+        return;
+    };
+    let (page, phone) = (stage.page(PAGE_HZ, false), stage.phone());
+    let call = stage.dialog("reload");
+    page_calls_phone(&call, &page, &phone);
+    page.call("close", &[]);
+
+    let page = stage.page(OTHER_PAGE_HZ, false);
+    let offer = call.reoffer(WEB, DESK, &sdp(&page, "offer", &[]), Toward::Phone);
+    phone.dial(&offer);
+    let answer = call.answer(WEB, DESK, &phone.sdp("RTP/AVP", ""), Toward::Browser);
+    page.call("accept", &[json!(answer)]);
+    page_hears(&page, PHONE_HZ);
+    phone_hears(&phone, OTHER_PAGE_HZ);
+    call.hang_up();
+    stage.assert_nothing_left();
+}
+
+/// The relay has a public address and leaves all checks to the browser.
+#[test]
+fn relay_is_lite() {
+    let Some(stage) = Stage::new("lite") else {
+        return;
+    };
+    let (page, phone) = (stage.page(PAGE_HZ, false), stage.phone());
+    let mut call = stage.dialog("lite");
+    call.more.push(("ICE-lite", "both"));
+    page_calls_phone(&call, &page, &phone);
+    let lite = page.run("pc.remoteDescription.sdp.includes('a=ice-lite')");
+    assert_eq!(lite, true);
+    call.hang_up();
+    stage.assert_nothing_left();
+}

@@ -137,6 +137,18 @@ impl Phone {
         gaps.chain(last).max().unwrap_or(Duration::MAX)
     }
 
+    /// How many packets are missing between the first and the last that have arrived.
+    pub(crate) fn lost(&self) -> usize {
+        let seqs: std::collections::BTreeSet<u16> = self.arrivals().iter().map(|a| a.seq).collect();
+        let first = self.arrivals().first().map_or(0, |a| a.seq);
+        let span = seqs
+            .iter()
+            .map(|seq| seq.wrapping_sub(first))
+            .filter(|d| *d < 0x8000)
+            .max();
+        span.map_or(0, |span| usize::from(span) + 1 - seqs.len())
+    }
+
     /// How much of the last half second's sound is a tone of `hz`: 0 to 1.
     pub(crate) fn share_of(&self, hz: f64) -> f64 {
         let arrivals = self.arrivals();
