@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender};
 use plan::{CallKey, Command, DropReason, Event, LocalSocket, SocketId, Time};
-use relay::{Batch, Outbox, Relay};
+use relay::{Batch, Handover, Outbox, Relay};
 
 use super::io::Io;
 use crate::clock;
@@ -25,10 +25,23 @@ use crate::sys::epoll::Waker;
 pub enum WorkerCommand {
     /// Execute this, with these new sockets.
     Apply(Command, Vec<(LocalSocket, OwnedFd)>),
-    /// End a call and hand its sockets back instead of closing them: another worker goes on with them.
-    Yield(CallKey, Sender<Vec<(SocketId, OwnedFd)>>),
+    /// Give up a call, its sockets and what is known of its flows: another worker goes on with them.
+    Yield(CallKey, Sender<Yielded>),
+    /// Go on with what another worker gave up, as part of this call.
+    Adopt(CallKey, Handover),
+    /// The first call is part of the second.
+    Merge(CallKey, CallKey),
     /// End.
     Stop,
+}
+
+/// What a worker gives up with a call.
+#[derive(Debug)]
+pub struct Yielded {
+    /// Its sockets.
+    pub sockets: Vec<(SocketId, OwnedFd)>,
+    /// Its flows.
+    pub flows: Handover,
 }
 
 /// The way up to one control shard.
@@ -130,7 +143,12 @@ impl<I: Io> Worker<I> {
         for _ in 0..waiting {
             match self.commands.try_recv() {
                 Ok(WorkerCommand::Apply(command, sockets)) => self.apply(now, command, sockets),
-                Ok(WorkerCommand::Yield(call, reply)) => self.hand_over(now, call, &reply),
+                Ok(WorkerCommand::Yield(call, reply)) => self.hand_over(call, &reply),
+                Ok(WorkerCommand::Adopt(into, flows)) => {
+                    let relay = &mut self.relay;
+                    guarded(&self.counters, || relay.adopt(now, into, flows));
+                }
+                Ok(WorkerCommand::Merge(from, into)) => self.relay.merge(from, into),
                 Ok(WorkerCommand::Stop) => return false,
                 Err(_) => break,
             }
@@ -142,12 +160,7 @@ impl<I: Io> Worker<I> {
                 break;
             }
         }
-        let (io, closed) = (&mut self.io, &self.closed);
-        self.relay.drain_released(|id| {
-            io.close(id);
-            // Has room for every socket there can be; if the pool is gone, so is the need to tell it.
-            let _ = closed.try_send(id);
-        });
+        self.close_released();
         self.counters.commands_done.fetch_add(waiting as u64, Release);
         true
     }
@@ -162,14 +175,25 @@ impl<I: Io> Worker<I> {
         guarded(&self.counters, || relay.apply(now, command));
     }
 
-    fn hand_over(&mut self, now: Time, call: CallKey, reply: &Sender<Vec<(SocketId, OwnedFd)>>) {
-        self.relay.apply(now, Command::Remove(call));
+    fn close_released(&mut self) {
+        let (io, closed) = (&mut self.io, &self.closed);
+        self.relay.drain_released(|id| {
+            io.close(id);
+            // Has room for every socket there can be; if the pool is gone, so is the need to tell it.
+            let _ = closed.try_send(id);
+        });
+    }
+
+    fn hand_over(&mut self, call: CallKey, reply: &Sender<Yielded>) {
+        // Those of other calls are not handed over.
+        self.close_released();
+        let flows = self.relay.give(call);
         let mut sockets = Vec::new();
         let io = &mut self.io;
         self.relay
             .drain_released(|id| sockets.extend(io.detach(id).map(|fd| (id, fd))));
         // Whoever asked and went away closes them by not being there.
-        let _ = reply.try_send(sockets);
+        let _ = reply.try_send(Yielded { sockets, flows });
     }
 
     fn wait(&mut self, batch: &mut Batch) {

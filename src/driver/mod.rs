@@ -6,15 +6,14 @@
 //! finds the plans that were queued before it, so only closing sockets, timers and the datagrams of handshakes wait for
 //! this, and no longer than that.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crossbeam::channel::{Sender, bounded};
-use plan::{CallKey, Command, Datagram, PlanSet, SocketId, Time, WorkerId};
+use plan::{CallKey, Command, Datagram, PlanSet, Time, WorkerId};
 
 use crate::datapath::ports::PortPool;
-use crate::datapath::worker::{WorkerCommand, WorkerCounters};
+use crate::datapath::worker::{WorkerCommand, WorkerCounters, Yielded};
 use crate::limits;
 use crate::sys::epoll::Waker;
 
@@ -97,20 +96,24 @@ impl Driver {
         self.queue(worker, WorkerCommand::Apply(Command::Remove(call), Vec::new()));
     }
 
-    /// `from` has become part of `into`: its worker gives up its sockets, and the next plan of `into` takes them along.
-    /// What the worker had learned about `from` is learned again.
+    /// `from` has become part of `into`: its worker gives up its sockets and what it knows of its flows, and the next plan
+    /// of `into` takes them along.
     pub fn merge(&mut self, from: CallKey, into: CallKey) {
-        if self.worker_of(from) == self.worker_of(into) {
-            return;
+        let (before, after) = (self.worker_of(from), self.worker_of(into));
+        if before == after {
+            return self.queue(after, WorkerCommand::Merge(from, into));
         }
-        let (tx, rx) = bounded::<Vec<(SocketId, OwnedFd)>>(1);
-        let worker = self.worker_of(from);
-        self.queue(worker, WorkerCommand::Yield(from, tx));
-        self.workers[usize::from(worker.0)].waker.wake();
+        let (tx, rx) = bounded::<Yielded>(1);
+        self.queue(before, WorkerCommand::Yield(from, tx));
+        self.workers[usize::from(before.0)].waker.wake();
         // A worker that is gone has closed everything; nothing to take over then.
-        for (id, fd) in rx.recv().unwrap_or_default() {
+        let Ok(Yielded { sockets, flows }) = rx.recv() else {
+            return;
+        };
+        for (id, fd) in sockets {
             self.pool.put(id, fd);
         }
+        self.queue(after, WorkerCommand::Adopt(into, flows));
     }
 
     /// Wakes the workers that were told something, except those that were woken just now.

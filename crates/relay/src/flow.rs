@@ -143,6 +143,19 @@ impl Flow {
         self.plan = plan;
     }
 
+    /// Forgets where others are, and what is due: it comes to another place.
+    pub(crate) fn rest(&mut self, now: Time) {
+        let mut plan = self.plan.clone();
+        plan.sockets.clear();
+        self.replan(now, plan);
+        self.state.bundle = None;
+        (self.state.next_report, self.state.next_pierce) = (None, None);
+        (self.sinks, self.rtcp_sinks) = (SinkSlots::new(), SinkSlots::new());
+        (self.rtcp_slot, self.rtp_slot, self.transport) = (None, None, None);
+        (self.recv, self.send) = (Keying::Plain, Keying::Plain);
+        self.members.clear();
+    }
+
     /// A source that may send media: with ICE only one that has passed a check.
     #[inline]
     pub(crate) fn is_proven(&self, source: SocketAddr) -> bool {

@@ -24,6 +24,7 @@ mod io;
 mod keys;
 pub mod limits;
 mod link;
+mod moving;
 mod open;
 mod rtcp;
 mod source;
@@ -43,6 +44,7 @@ use crate::ingress::{Packet, Verdict};
 use crate::io::{Arrival, Opened};
 
 pub use io::{Batch, Outbox, Transmit};
+pub use moving::Handover;
 pub use tap::Tapped;
 
 /// What a relay is made with.

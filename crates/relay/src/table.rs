@@ -37,7 +37,7 @@ pub(crate) struct Table {
     /// Each with memory of its own: a table that grows moves no flow, and forwarding does not wait for it.
     pub(crate) flows: Slab<Box<Flow>>,
     sockets: Vec<Option<SocketOwner>>,
-    calls: BTreeMap<CallKey, Flows>,
+    pub(crate) calls: BTreeMap<CallKey, Flows>,
     /// Sockets that no plan names any more, until drained.
     pub(crate) released: Vec<SocketId>,
     /// Addresses of our own sockets, past and present: there are only as many as the machine has.
@@ -94,12 +94,17 @@ impl Table {
     /// Ends a call.
     pub(crate) fn remove(&mut self, call: CallKey) {
         let flows = self.calls.remove(&call).unwrap_or_default();
-        for socket in self.sockets_of(&flows) {
-            self.set_owner(socket, None);
-            self.released.push(socket);
-        }
+        self.release(&flows);
         for (_, slot) in flows {
             self.flows.try_remove(slot as usize);
+        }
+    }
+
+    /// Lets the sockets of flows go.
+    pub(crate) fn release(&mut self, flows: &[(FlowId, Slot)]) {
+        for socket in self.sockets_of(flows) {
+            self.set_owner(socket, None);
+            self.released.push(socket);
         }
     }
 

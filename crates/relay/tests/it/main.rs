@@ -7,6 +7,7 @@ mod forwarding;
 mod invariants;
 mod kept;
 mod learning;
+mod moving;
 mod rtcp;
 mod srtp;
 mod strangers;
