@@ -18,6 +18,7 @@ mod differential;
 mod differential_bodies;
 mod differential_cases;
 mod differential_known;
+mod dtls_peer;
 mod explain;
 mod explain_causes;
 mod explain_dtls;

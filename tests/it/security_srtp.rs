@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::dtls_peer::{DtlsPeer, Told};
 use crate::lab::wait_for;
 use crate::ng::Request;
 use crate::open_net::{ALICE, BOB, Call, MALLORY, OpenNet, answer, media_address, offer, sdp};
@@ -27,6 +28,15 @@ enum Kind {
     Recrypted,
     /// Alice alone: then only her side is attacked.
     Opened,
+    /// The same with keys from DTLS.
+    Dtls,
+}
+
+impl Kind {
+    /// Bob speaks SRTP, too.
+    fn both(self) -> bool {
+        matches!(self, Self::PassedThrough | Self::Recrypted)
+    }
 }
 
 /// One call, and how to say all of it again.
@@ -38,6 +48,9 @@ struct Secured<'n> {
     flags: Vec<&'static str>,
     ports: (u16, u16),
     call: Call,
+    dtls: DtlsPeer,
+    /// What the first answer has told of DTLS.
+    told: Option<Told>,
 }
 
 impl<'n> Secured<'n> {
@@ -70,31 +83,56 @@ impl<'n> Secured<'n> {
                 for_alice: nowhere,
                 for_bob: nowhere,
             },
+            dtls: DtlsPeer::new(),
+            told: None,
         };
-        secured.agree("sendrecv");
+        secured.told = secured.agree("sendrecv");
         secured
     }
 
-    /// Offer and answer, with the same keys each time.
-    fn agree(&mut self, direction: &str) {
+    /// Gets the keys that SDP has not told.
+    fn connect(&mut self) {
+        let Some(told) = self.told.take() else { return };
+        let Call { alice, for_alice, .. } = &mut self.call;
+        let keys = self
+            .dtls
+            .shake_hands(&alice.socket, *for_alice, &told, PATIENCE, || ());
+        alice.secure(keys.send, keys.recv);
+    }
+
+    /// What a party says: its keys, if it has any, are the same each time.
+    fn body(&self, key: Option<&Inline>, alices: bool, direction: &str) -> String {
+        let (ip, port) = if alices {
+            (ALICE, self.ports.0)
+        } else {
+            (BOB, self.ports.1)
+        };
+        let (profile, lines) = match key {
+            _ if alices && self.kind == Kind::Dtls => ("UDP/TLS/RTP/SAVP", self.dtls.lines()),
+            Some(key) => ("RTP/SAVP", key.line()),
+            None => ("RTP/AVP", String::new()),
+        };
+        sdp(ip, port).replace("RTP/AVP", profile) + &lines + &format!("a={direction}\r\n")
+    }
+
+    /// Offer and answer. What the answer tells of DTLS, if that is to be done.
+    fn agree(&mut self, direction: &str) -> Option<Told> {
         let keys = [
             Inline::new(self.ports.0 as u8),
             Inline::new(self.ports.1 as u8 ^ 0x55),
         ];
-        let body = |ip, port, key: Option<&Inline>| {
-            let key = key.map_or(String::new(), Inline::line);
-            let profile = if key.is_empty() { "RTP/AVP" } else { "RTP/SAVP" };
-            sdp(ip, port).replace("RTP/AVP", profile) + &key + &format!("a={direction}\r\n")
-        };
-        let plain = self.kind == Kind::Opened;
+        let both = self.kind.both();
         let learning = |request: Request| request.with("endpoint-learning", self.mode);
-        let offered = offer(&self.id, &body(ALICE, self.ports.0, Some(&keys[0])), &self.flags);
-        let offered = learning(offered)
-            .with("DTLS", "off")
-            .with("transport-protocol", if plain { "RTP/AVP" } else { "RTP/SAVP" });
+        let offered = self.body(Some(&keys[0]), true, direction);
+        let offered = learning(offer(&self.id, &offered, &self.flags));
+        let offered = if both {
+            offered.with("transport-protocol", "RTP/SAVP").with("DTLS", "off")
+        } else {
+            offered.with("transport-protocol", "RTP/AVP")
+        };
         let seen_by_bob = self.net.relay.ng.ok(&offered);
         let seen_by_bob = seen_by_bob.text_of("sdp");
-        let answered = body(BOB, self.ports.1, (!plain).then_some(&keys[1]));
+        let answered = self.body(both.then_some(&keys[1]), false, direction);
         let answered = learning(answer(&self.id, &answered, &self.flags));
         let seen_by_alice = self.net.relay.ng.ok(&answered);
         let seen_by_alice = seen_by_alice.text_of("sdp");
@@ -103,11 +141,15 @@ impl<'n> Secured<'n> {
         (call.for_alice, call.for_bob) = (media_address(seen_by_alice), media_address(seen_by_bob));
         call.alice.call(call.for_alice);
         call.bob.call(call.for_bob);
+        if self.kind == Kind::Dtls {
+            return Some(Told::by(seen_by_alice));
+        }
         let [alices, bobs] = keys.map(|key| key.params());
         call.alice.secure(alices, Inline::of(seen_by_alice).params());
-        if !plain {
+        if both {
             call.bob.secure(bobs, Inline::of(seen_by_bob).params());
         }
+        None
     }
 
     /// The row is what it is meant to be.
@@ -118,6 +160,7 @@ impl<'n> Secured<'n> {
         match self.kind {
             Kind::PassedThrough | Kind::Recrypted => assert_eq!(told, own, "the parties' own keys"),
             Kind::Opened => assert_eq!(told.1, None, "no key for a plain party"),
+            Kind::Dtls => assert_eq!(told, (None, None), "no key in SDP"),
         }
     }
 
@@ -139,7 +182,7 @@ impl Mallory {
         let address = format!("{MALLORY}:{}", 6000 + number);
         Self {
             party: Party::new(&net.world, &address, 0),
-            both: kind != Kind::Opened,
+            both: kind.both(),
             overheard: Vec::new(),
         }
     }
@@ -248,6 +291,7 @@ fn at_every_moment(net: &OpenNet, number: u16, kind: Kind, mode: &'static str, s
     for round in 0..ROUNDS {
         mallory.attack(&secured.call, round);
     }
+    secured.connect();
     talk_under_attack(&mut secured.call, &mut mallory, &what("before the first packet"));
     talk_under_attack(&mut secured.call, &mut mallory, &what("mid-call"));
     secured.agree("sendrecv");
@@ -286,4 +330,9 @@ fn nobody_without_keys_gets_into_or_out_of_a_call_that_is_encrypted_anew() {
 #[test]
 fn nobody_without_keys_gets_into_or_out_of_the_srtp_side_of_a_call() {
     matrix("srtp-opened", Kind::Opened);
+}
+
+#[test]
+fn nobody_without_keys_gets_into_or_out_of_the_dtls_side_of_a_call() {
+    matrix("srtp-dtls", Kind::Dtls);
 }
