@@ -52,6 +52,9 @@ pub const CONTROL_RCVBUF_BYTES: usize = 4 << 20;
 /// Connections at once on each of the ng-TCP, CLI and HTTP listeners.
 pub const CONNECTIONS: usize = 256;
 
+/// How long a connection must have been idle before a newcomer takes its place.
+pub const CONNECTION_IDLE_MIN: Duration = Duration::from_secs(1);
+
 /// Notifications waiting for one ng-TCP client; a client that reads slower loses the newest.
 pub const NOTIFICATIONS: usize = 64;
 

@@ -1,4 +1,4 @@
-//! A TCP listener that accepts no more than `limits::CONNECTIONS` connections at a time, for the HTTP server.
+//! A TCP listener with no more than `limits::CONNECTIONS` connections at a time, for the HTTP server.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,27 +10,27 @@ use std::time::Duration;
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits;
+use super::places::{Activity, Place, Places};
 
-/// Further connections wait in the kernel's queue.
+/// A newcomer that finds no place takes that of the connection that has been idle longest.
 pub(super) struct Bounded {
     listener: TcpListener,
-    room: Arc<Semaphore>,
+    places: Arc<Places>,
 }
 
 /// A connection that gives its place back when it is dropped.
 pub(super) struct Connection {
     stream: TcpStream,
-    _place: Option<OwnedSemaphorePermit>,
+    place: Place,
+    active: Activity,
 }
 
 impl Bounded {
     pub(super) fn new(listener: TcpListener) -> Self {
         Self {
             listener,
-            room: Arc::new(Semaphore::new(limits::CONNECTIONS)),
+            places: Arc::default(),
         }
     }
 }
@@ -40,18 +40,17 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        // The semaphore is never closed.
-        let place = Arc::clone(&self.room).acquire_owned().await.ok();
         loop {
             match self.listener.accept().await {
                 Ok((stream, client)) => {
-                    return (
-                        Connection {
-                            stream,
-                            _place: place,
-                        },
-                        client,
-                    );
+                    let place = self.places.take().await;
+                    let active = place.activity();
+                    let connection = Connection {
+                        stream,
+                        place,
+                        active,
+                    };
+                    return (connection, client);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
@@ -72,13 +71,25 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.place.poll_leave(cx).is_ready() {
+            // The end of the stream: the server closes it.
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        if self.place.poll_leave(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        // Whoever is answered has asked something.
+        if matches!(written, Poll::Ready(Ok(_))) {
+            self.active.note();
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -3,6 +3,7 @@
 mod bounded;
 pub mod cli;
 pub mod http;
+pub mod places;
 pub mod reply;
 pub mod request;
 pub mod tcp;

@@ -11,8 +11,9 @@ use ng_protocol::envelope::{Envelope, StreamFramer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
+use super::places::{Activity, Place, Places};
 use super::reply::Replier;
 use super::request::handle_payload;
 use crate::limits;
@@ -20,18 +21,12 @@ use crate::registry::Control;
 
 /// Serves one listener for ever.
 pub async fn serve(listener: TcpListener, control: Arc<Control>) {
-    let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let places = Arc::new(Places::default());
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((stream, client)) => {
-                let control = Arc::clone(&control);
-                tokio::spawn(async move {
-                    talk(stream, client, control).await;
-                    drop(permit);
-                });
+                let (control, place) = (Arc::clone(&control), places.take().await);
+                tokio::spawn(talk(stream, client, control, place));
             }
             Err(error) => {
                 tracing::warn!(%error, "an ng connection was not accepted");
@@ -41,7 +36,7 @@ pub async fn serve(listener: TcpListener, control: Arc<Control>) {
     }
 }
 
-async fn talk(stream: TcpStream, client: SocketAddr, control: Arc<Control>) {
+async fn talk(stream: TcpStream, client: SocketAddr, control: Arc<Control>, mut place: Place) {
     // Each reply is one small write that somebody waits for.
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
@@ -49,7 +44,14 @@ async fn talk(stream: TcpStream, client: SocketAddr, control: Arc<Control>) {
     let (notify, notified) = mpsc::channel(limits::NOTIFICATIONS);
     control.announcer.add_client(notify);
     let writer = tokio::spawn(write_out(write, rx, notified));
-    read_in(read, client, &control, &tx).await;
+    let active = place.activity();
+    tokio::select! {
+        () = read_in(read, client, &control, &tx, &active) => {}
+        () = place.leave() => {
+            tracing::warn!(%client, "an idle ng connection gives way to another one");
+            return writer.abort();
+        }
+    }
     drop(tx);
     // Replies to what was still in work go out before the connection is closed.
     let _ = writer.await;
@@ -60,6 +62,7 @@ async fn read_in(
     client: SocketAddr,
     control: &Control,
     replies: &mpsc::Sender<Vec<u8>>,
+    active: &Activity,
 ) {
     let mut framer = StreamFramer::default();
     let mut buffer = vec![0; 16 * 1024];
@@ -76,6 +79,7 @@ async fn read_in(
             };
             match framer.poll_message() {
                 Ok(Some(message)) => {
+                    active.note();
                     if let Some(Envelope { cookie, payload }) = Envelope::split(message) {
                         let replier = Replier::stream(room, cookie, payload);
                         handle_payload(control, payload, client, replier);

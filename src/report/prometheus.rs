@@ -8,6 +8,7 @@ use call::{Moments, Quality};
 use ng_protocol::CommandKind;
 
 use super::snapshot;
+use crate::control::places;
 use crate::registry::Control;
 
 /// The whole page.
@@ -180,6 +181,13 @@ fn workers(control: &Control, page: &mut Page) {
             count,
         );
     }
+    page.add(
+        "connections_evicted_total",
+        "counter",
+        "Idle control connections that gave way to others",
+        "",
+        places::EVICTED.load(Relaxed),
+    );
     page.add(
         "announcements_lost_total",
         "counter",

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
+use crate::control::places::Places;
 use crate::limits;
 use crate::registry::Control;
 
@@ -15,18 +16,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves one listener for ever.
 pub async fn serve(listener: TcpListener, control: Arc<Control>) {
-    let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let places = Arc::new(Places::default());
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let control = Arc::clone(&control);
+                let (control, mut place) = (Arc::clone(&control), places.take().await);
                 tokio::spawn(async move {
                     // A client that went away, or is too slow, gets no answer.
-                    let _ = tokio::time::timeout(PATIENCE, talk(stream, control)).await;
-                    drop(permit);
+                    tokio::select! {
+                        _ = tokio::time::timeout(PATIENCE, talk(stream, control)) => {}
+                        () = place.leave() => {}
+                    }
                 });
             }
             Err(error) => {
