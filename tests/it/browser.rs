@@ -36,11 +36,17 @@ pub(crate) const SHOW_ADDRESSES: &str = "--disable-features=WebRtcHideLocalIpsWi
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Toward {
     Browser,
+    /// The same, said in one word.
+    WebRtc,
     Phone,
     SrtpPhone,
 }
 
 impl Toward {
+    fn is_browser(self) -> bool {
+        matches!(self, Self::Browser | Self::WebRtc)
+    }
+
     fn flags(self, request: Request) -> Request {
         let request = request.with("replace", ["origin"]);
         match self {
@@ -51,6 +57,7 @@ impl Toward {
                 .with("rtcp-mux", ["offer"])
                 .with("bundle", ["accept", "offer"])
                 .with("flags", ["generate-mid", "trust-address"]),
+            Self::WebRtc => request.with("flags", ["WebRTC", "trust-address"]),
             Self::Phone => request
                 .with("transport-protocol", "RTP/AVP")
                 .with("ICE", "remove")
@@ -254,7 +261,7 @@ impl Dialog<'_> {
             request = request.with(key, *value);
         }
         if self.stage.network == Network::Ipv6 {
-            let family = if toward == Toward::Browser { "IP6" } else { "IP4" };
+            let family = if toward.is_browser() { "IP6" } else { "IP4" };
             request = request.with("address-family", family);
         }
         self.stage.ask(&request).text_of("sdp").into()

@@ -9,7 +9,7 @@ use crate::phone::PHONE_HZ;
 const WEB: &str = "web";
 const DESK: &str = "desk";
 
-fn sees_and_hears(now: &Json, frames: u64) -> bool {
+fn sees(now: &Json, frames: u64) -> bool {
     now["video"]["framesDecoded"].as_u64().unwrap_or(0) > frames
 }
 
@@ -55,14 +55,14 @@ fn video_is_added() {
     let answer = sdp(&other, "answer", &[json!(offer)]);
     let answer = call.answer(WEB, "web2", &answer, Toward::Browser);
     page.call("accept", &[json!(answer)]);
-    wait_for_page(&other, "video of the caller", |now| sees_and_hears(now, 5));
+    wait_for_page(&other, "video of the caller", |now| sees(now, 5));
 
     other.run("show()");
     let offer = call.reoffer("web2", WEB, &sdp(&other, "offer", &[]), Toward::Browser);
     let answer = sdp(&page, "answer", &[json!(offer)]);
     let answer = call.answer("web2", WEB, &answer, Toward::Browser);
     other.call("accept", &[json!(answer)]);
-    wait_for_page(&page, "video of the callee", |now| sees_and_hears(now, 5));
+    wait_for_page(&page, "video of the callee", |now| sees(now, 5));
     assert_eq!(
         report(&page)["dtls"],
         json!(["connected"]),
@@ -138,6 +138,28 @@ fn relay_is_lite() {
     page_calls_phone(&call, &page, &phone);
     let lite = page.run("pc.remoteDescription.sdp.includes('a=ice-lite')");
     assert_eq!(lite, true);
+    call.hang_up();
+    stage.assert_nothing_left();
+}
+
+/// One flag instead of many, towards either browser.
+#[test]
+fn one_flag_says_it_all() {
+    let Some(stage) = Stage::new("webrtc") else {
+        return;
+    };
+    let (page, other) = (stage.page(PAGE_HZ, true), stage.page(OTHER_PAGE_HZ, true));
+    let mut call = stage.dialog("webrtc");
+    call.more.clear();
+    let offer = call.offer(WEB, &sdp(&page, "offer", &[]), Toward::WebRtc);
+    let answer = sdp(&other, "answer", &[json!(offer)]);
+    let answer = call.answer(WEB, "web2", &answer, Toward::WebRtc);
+    page.call("accept", &[json!(answer)]);
+    page_hears(&page, OTHER_PAGE_HZ);
+    page_hears(&other, PAGE_HZ);
+    for page in [&page, &other] {
+        wait_for_page(page, "video", |now| sees(now, 5));
+    }
     call.hang_up();
     stage.assert_nothing_left();
 }

@@ -18,7 +18,7 @@ use crate::lab::{Host, Lab};
 /// How long Chromium may take to start; only a machine that is busy with other things takes more than a second or two.
 const START: Duration = Duration::from_secs(40);
 /// How long any command may take.
-const COMMAND: Duration = Duration::from_secs(20);
+const COMMAND: Duration = Duration::from_secs(40);
 /// Lines of the pages' consoles that are kept.
 const CONSOLE_LINES: usize = 200;
 
