@@ -261,6 +261,7 @@ impl Call {
             Role::Offer => {
                 let (told, masked) = extmap::offer(&said.extmaps, sender, &settings.extmap);
                 (deal.extmaps, sender.masked) = (told, masked);
+                extmap::renumber(&mut deal.extmaps, extmap::agreed(receiver));
                 codec::offer(&said.codecs, &settings.codec)
             }
             Role::Answer => {

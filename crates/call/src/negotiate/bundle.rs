@@ -85,9 +85,9 @@ impl Call {
     /// The MID header extension for the receiver's bundle: offered where we offer the bundle, agreed to where its party
     /// has offered it.
     fn tell_mids(&mut self, role: Role, to: PartyId, lines: &mut [Line<'_>]) {
-        // RFC 8843 §14: in a bundle an id means the same everywhere.
         let taken: Vec<u16> = lines.iter().flat_map(|l| &l.deal.extmaps).map(|e| e.id).collect();
         let Party { bundling, spoken, .. } = &self.model.parties[to];
+        let mut ids = Vec::new();
         for line in lines.iter_mut().filter(|l| l.said.is_some()) {
             let media = &mut self.model.medias[line.media];
             let told = &mut line.deal.extmaps;
@@ -96,6 +96,8 @@ impl Call {
                     if bundling.offer != BundleOffer::No || has_mid(&media.extmaps) {
                         extmap::offer_mid(told, media, &taken);
                     }
+                    // RFC 8843 §14: in a bundle an id means the same everywhere.
+                    extmap::settle_ids(told, &mut ids);
                 }
                 Role::Answer if bundling.members.contains(&line.media) => extmap::answer_mid(told, media),
                 _ => continue,

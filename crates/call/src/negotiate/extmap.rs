@@ -48,6 +48,34 @@ pub(crate) fn answer_mid(told: &mut Vec<Extmap>, media: &Media) {
     }
 }
 
+/// Gives what a party is told the ids under which it knows it already, and what is new to it ids that mean nothing else:
+/// an id keeps its meaning as long as the session lasts (RFC 8285 §6).
+pub(crate) fn renumber<'a>(told: &mut [Extmap], known: impl IntoIterator<Item = &'a Extmap>) {
+    let mut used: Vec<(u16, Text)> = known.into_iter().map(|e| (e.id, Text::new(&e.uri))).collect();
+    settle_ids(told, &mut used);
+}
+
+/// Lets each extension keep the id that `used` has for it, or its own if that is free, or gives it another one; and adds
+/// it to `used`.
+pub(crate) fn settle_ids(told: &mut [Extmap], used: &mut Vec<(u16, Text)>) {
+    for at in 0..told.len() {
+        let known = |e: &Extmap| used.iter().find(|(_, uri)| *uri == e.uri).map(|(id, _)| *id);
+        let is_taken = |id: u16, but: usize| {
+            let mut others = told.iter().enumerate().filter(|(other, _)| *other != but);
+            used.iter().any(|(u, _)| *u == id) || others.any(|(_, e)| e.id == id)
+        };
+        let Some(extmap) = told.get(at) else { break };
+        let own = Some(extmap.id).filter(|id| !used.iter().any(|(u, _)| u == id));
+        // 15 is no id of the one-byte form (RFC 8285 §4.2).
+        let free = || (1..=255).find(|id| *id != 15 && !is_taken(*id, at));
+        let id = known(extmap).or(own).or_else(free).unwrap_or(extmap.id);
+        used.push((id, Text::new(&extmap.uri)));
+        if let Some(extmap) = told.get_mut(at) {
+            extmap.id = id;
+        }
+    }
+}
+
 /// What of an offer goes on, and what was kept back but still accepted from the offerer (`mask`).
 pub(crate) fn offer(said: &[Extmap], offerer: &Media, rules: &ExtmapRules) -> (Vec<Extmap>, Vec<Extmap>) {
     let kept = said
@@ -62,7 +90,9 @@ pub(crate) fn answer(said: &[Extmap], answerer: &Media, offerer: &Media, rules: 
         .iter()
         .filter(|e| !is_stripped(e, rules) && !is_ours(e, answerer));
     let new = answered.filter(|e| !offerer.masked.iter().any(|m| m.uri == e.uri));
-    offerer.masked.iter().chain(new).cloned().collect()
+    let mut told: Vec<Extmap> = offerer.masked.iter().chain(new).cloned().collect();
+    renumber(&mut told, &offerer.extmaps);
+    told
 }
 
 /// Whether an extension is between a party and us alone: a MID that we have brought up.
@@ -79,7 +109,7 @@ fn is_masked(extmap: &Extmap, rules: &ExtmapRules) -> bool {
 }
 
 /// What a party may use: what it said and was told. Before it has said anything, what it was told.
-fn agreed(media: &Media) -> impl Iterator<Item = &Extmap> {
+pub(crate) fn agreed(media: &Media) -> impl Iterator<Item = &Extmap> {
     let told = |e: &&Extmap| media.told_extmaps.iter().any(|t| t.uri == e.uri);
     media.extmaps.iter().filter(told)
 }
@@ -112,4 +142,39 @@ pub(crate) fn map(source: &Media, sink: &Media, named: bool) -> Option<Arc<ExtMa
         two_byte,
         mid,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extmaps(text: &str) -> Vec<Extmap> {
+        let each = text.split_whitespace().map(|e| {
+            let (id, uri) = e.split_once(':').expect("id:uri");
+            Extmap {
+                id: id.parse().expect("a number"),
+                direction: None,
+                uri: Text::from(uri),
+                parameters: None,
+            }
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn ids_keep_their_meaning() {
+        for (told, known, expected) in [
+            ("1:a 2:b", "", "1:a 2:b"),
+            ("1:a 2:b", "7:a", "7:a 2:b"),
+            ("1:a 2:b", "2:a 1:b", "2:a 1:b"),
+            ("1:c 2:b", "1:a", "3:c 2:b"),
+            ("1:c 2:a", "1:a", "3:c 1:a"),
+            ("14:c 1:d", "14:a 1:b", "2:c 3:d"),
+            ("300:c", "1:a", "300:c"),
+        ] {
+            let mut told = extmaps(told);
+            renumber(&mut told, &extmaps(known));
+            assert_eq!(told, extmaps(expected));
+        }
+    }
 }
