@@ -37,6 +37,7 @@ mod rtp;
 mod security_addresses;
 mod security_dtls;
 mod security_floods;
+mod security_ice;
 mod security_idle;
 mod security_recording;
 mod security_requests;
