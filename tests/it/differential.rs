@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::differential_cases::{CASES, Case, Key, Step};
+use crate::differential_ice;
 use crate::differential_known::{KNOWN, RULES};
 use crate::lab::{Lab, have};
 use crate::ng::{Request, Value};
@@ -71,31 +72,37 @@ fn key_value(key: &Key) -> Value {
     }
 }
 
-/// Names ports in the order in which a case shows them; the one above a known one is its RTCP.
+/// Names ports in the order in which a case shows them; the one above a known one is its RTCP. The same number may be
+/// in use in both families (`true` = IPv6).
 #[derive(Default)]
-struct Ports(BTreeMap<u16, usize>);
+struct Ports(BTreeMap<(bool, u16), usize>);
 
 impl Ports {
-    fn name(&mut self, port: u16) -> String {
-        if let Some(number) = self.0.get(&port) {
+    fn name(&mut self, v6: bool, port: u16) -> String {
+        if let Some(number) = self.0.get(&(v6, port)) {
             return format!("<port {number}>");
         }
-        if let Some(number) = self.0.get(&(port - 1)) {
+        if let Some(number) = self.0.get(&(v6, port - 1)) {
             return format!("<port {number} rtcp>");
         }
         let number = self.0.len();
-        self.0.insert(port, number);
+        self.0.insert((v6, port), number);
         format!("<port {number}>")
     }
 
-    /// The line with its words that are media ports named.
-    fn hide(&mut self, line: &str) -> String {
+    /// The line with its words that are media ports named. `v6` = that is the family of the body's `c=`.
+    fn hide(&mut self, v6: bool, line: &str) -> String {
+        let v6 = if line.starts_with("a=candidate:") {
+            line.contains("2001:db8::")
+        } else {
+            v6
+        };
         let mut out = String::new();
         for word in line.split_inclusive([' ', ':', '/']) {
             let digits = word.trim_end_matches([' ', ':', '/']);
             match digits.parse::<u16>() {
                 Ok(port) if MEDIA_PORTS.contains(&port) => {
-                    out += &self.name(port);
+                    out += &self.name(v6, port);
                     out += &word[digits.len()..];
                 }
                 _ => out += word,
@@ -113,7 +120,10 @@ fn normalised(reply: &Value, ports: &mut Ports) -> Vec<String> {
     let (mut lines, mut sdp) = (Vec::new(), Vec::new());
     for (key, value) in entries {
         match (key.as_str(), value) {
-            ("sdp", body) => sdp.extend(body.text().lines().map(|line| hide_random(&ports.hide(line)))),
+            ("sdp", body) => {
+                let v6 = body.text().contains("c=IN IP6");
+                sdp.extend(body.text().lines().map(|line| hide_random(&ports.hide(v6, line))));
+            }
             (key, _) if BY_NAME.contains(&key) => lines.push(format!("{key}: …")),
             (key, Value::Str(_)) => lines.push(format!("{key}: {}", value.text())),
             (key, value) => lines.push(format!("{key}: {value:?}")),
@@ -183,7 +193,7 @@ struct Finding {
 
 fn findings(theirs: &Relay, ours: &Relay) -> Vec<Finding> {
     let mut found = Vec::new();
-    for case in CASES {
+    for case in CASES.iter().chain(differential_ice::CASES) {
         let mut ports: [Ports; 2] = Default::default();
         for (step, what) in case.steps.iter().enumerate() {
             let request = request(case, what);

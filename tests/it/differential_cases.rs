@@ -30,7 +30,7 @@ use Key::{List, Map, Text};
 use crate::differential_bodies::*;
 
 /// An offer of alice's.
-const fn offer(sdp: &'static str) -> Step {
+pub(crate) const fn offer(sdp: &'static str) -> Step {
     Step {
         command: "offer",
         from: "alice",
@@ -42,7 +42,7 @@ const fn offer(sdp: &'static str) -> Step {
 }
 
 /// Bob's answer to it.
-const fn answer(sdp: &'static str) -> Step {
+pub(crate) const fn answer(sdp: &'static str) -> Step {
     Step {
         command: "answer",
         from: "alice",
@@ -66,11 +66,11 @@ const fn command(command: &'static str) -> Step {
 }
 
 impl Step {
-    const fn keys(self, keys: &'static [(&'static str, Key)]) -> Self {
+    pub(crate) const fn keys(self, keys: &'static [(&'static str, Key)]) -> Self {
         Self { keys, ..self }
     }
 
-    const fn tags(self, from: &'static str, to: &'static str) -> Self {
+    pub(crate) const fn tags(self, from: &'static str, to: &'static str) -> Self {
         Self { from, to, ..self }
     }
 

@@ -17,6 +17,7 @@ mod daemon_media;
 mod differential;
 mod differential_bodies;
 mod differential_cases;
+mod differential_ice;
 mod differential_known;
 mod dtls_peer;
 mod explain;

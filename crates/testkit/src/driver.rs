@@ -70,10 +70,23 @@ impl TestCalls {
         self.calls.is_empty()
     }
 
-    /// Lets time pass; calls whose time has come are told.
-    pub fn pass(&mut self, time: std::time::Duration) {
+    /// A worker's report.
+    pub fn report(&mut self, event: &plan::Event) -> Vec<Output> {
+        let now = self.now;
+        let of_event = |call: &&mut Call| call.key() == event.call();
+        let Some(call) = self.calls.values_mut().find(of_event) else {
+            return Vec::new();
+        };
+        call.handle_event(now, event);
+        let id = call.call_id().clone();
+        self.drain(&id)
+    }
+
+    /// Lets time pass; calls whose time has come are told. What they want done then.
+    pub fn pass(&mut self, time: std::time::Duration) -> Vec<Output> {
         self.now = self.now + time;
         let ids: Vec<CallId> = self.calls.keys().cloned().collect();
+        let mut outputs = Vec::new();
         for id in ids {
             let Some(call) = self.calls.get_mut(&id) else {
                 continue;
@@ -81,8 +94,9 @@ impl TestCalls {
             if call.poll_timeout().is_some_and(|t| t <= self.now) {
                 call.handle_timeout(self.now);
             }
-            self.drain(&id);
+            outputs.extend(self.drain(&id));
         }
+        outputs
     }
 
     /// Handles one request.
