@@ -37,7 +37,7 @@ impl Call {
     /// Whether packets from one media's party may go to that of another one protected as they came: they are verified
     /// under the key of both, and nothing of them changes.
     pub(crate) fn keeps_protection(&self, from: &Media, to: &Media) -> bool {
-        self.config.srtp_passthrough == SrtpPassthrough::Verify && self.has_one_key(from, to)
+        !self.is_blind() && self.has_one_key(from, to)
     }
 
     fn has_one_key(&self, from: &Media, to: &Media) -> bool {

@@ -145,7 +145,7 @@ impl Call {
             at,
             direction,
             tag: tag.unwrap_or_default(),
-            text: String::from_utf8_lossy(body).into_owned(),
+            text: without_keys(&String::from_utf8_lossy(body)),
             labels: BTreeMap::new(),
         };
         match &self.recording {
@@ -219,9 +219,65 @@ fn escape(call_id: &[u8]) -> String {
     out
 }
 
+/// A body for keeping: a recording may lie about for years, and whoever holds the keys of its call as well could read
+/// what was captured elsewhere.
+fn without_keys(body: &str) -> String {
+    let mut out = String::with_capacity(body.len());
+    for line in body.split_inclusive(['\r', '\n']) {
+        let name = |name: &str| {
+            line.get(..name.len())
+                .is_some_and(|l| l.eq_ignore_ascii_case(name))
+        };
+        if name("a=crypto:") {
+            hide_keys(line, &mut out);
+        } else if name("k=") {
+            out.push_str("k=*");
+            out.push_str(line.trim_start_matches(|c| !matches!(c, '\r' | '\n')));
+        } else {
+            out.push_str(line);
+        }
+    }
+    out
+}
+
+/// Everything between `inline:` and what may follow a key.
+fn hide_keys(line: &str, out: &mut String) {
+    const METHOD: &str = "inline:";
+    let mut rest = line;
+    while let Some(at) = rest.to_ascii_lowercase().find(METHOD) {
+        let (before, key) = rest.split_at(at + METHOD.len());
+        out.push_str(before);
+        out.push('*');
+        rest = key.trim_start_matches(|c| !matches!(c, '|' | ';' | ' ' | '\t' | '\r' | '\n'));
+    }
+    out.push_str(rest);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bodies_are_kept_without_their_keys() {
+        for (body, kept) in [
+            (
+                "a=sendrecv\r\na=mid:inline:x\r\n",
+                "a=sendrecv\r\na=mid:inline:x\r\n",
+            ),
+            (
+                "a=crypto:1 S inline:SECRET\r\na=ptime:20\r\n",
+                "a=crypto:1 S inline:*\r\na=ptime:20\r\n",
+            ),
+            (
+                "A=CRYPTO:1 S INLINE:SECRET|2^31|1:4;inline:SECRET|2:4 KDR=1\na=crypto:2 S inline:SECRET",
+                "A=CRYPTO:1 S INLINE:*|2^31|1:4;inline:*|2:4 KDR=1\na=crypto:2 S inline:*",
+            ),
+            ("k=base64:SECRET\r\na=x\r\n", "k=*\r\na=x\r\n"),
+            ("a=crypto:\r\n", "a=crypto:\r\n"),
+        ] {
+            assert_eq!(without_keys(body), kept);
+        }
+    }
 
     #[test]
     fn paths_stay_inside() {

@@ -93,8 +93,8 @@ const FLAGS: &[Flag] = &[
     flag("reject-ICE", &["ICE-reject"], Yes, "Behave as if offered ICE had been rejected.",
         |d| d.settings.ice.reject = true),
     flag("no-tls-id", &[], Yes, "No `a=tls-id`.", |d| d.settings.dtls.no_tls_id = true),
-    flag("pad-crypto", &["crypto-pad"], Accepted, "Base64 padding in `a=crypto`.", |d| d.settings.sdes.pad = true),
-    flag("recrypt", &[], Accepted, "Decrypt and encrypt again between sides with the same key.",
+    flag("pad-crypto", &["crypto-pad"], Yes, "Base64 padding in `a=crypto`.", |d| d.settings.sdes.pad = true),
+    flag("recrypt", &[], Yes, "Decrypt and encrypt again between sides with the same key.",
         |d| d.settings.recrypt = true),
     // Codecs.
     flag("always-transcode", &[], Accepted, "Accept every codec ourselves.",

@@ -164,9 +164,9 @@ const KEYS: &[Key] = &[
     key("DTLS", &[], Yes, "`off`, `passive`, `active`.", Each(enums::DTLS)),
     key("DTLS-reverse", &[], Yes, "Like `DTLS`, towards the originator.", Each(enums::DTLS_REVERSE)),
     key("DTLS-fingerprint", &[], Yes, "`SHA-1` … `SHA-512`.", Each(enums::FINGERPRINT)),
-    key("SDES", &[], Accepted, "`off`, `pad`, `lifetime`, `static`, `nonew`, `prefer`, `no-…`, `only-…`, `order:…`, …",
+    key("SDES", &[], Yes, "`off`, `pad`, `lifetime`, `static`, `nonew`, `prefer`, `no-…`, `only-…`, `order:…`, …",
         Each(enums::SDES)),
-    key("OSRTP", &[], Accepted, "`offer`, `offer-legacy`, `accept`, `accept-RFC`, `accept-legacy`.", Each(enums::OSRTP)),
+    key("OSRTP", &[], Yes, "`offer`, `offer-legacy`, `accept`, `accept-RFC`, `accept-legacy`.", Each(enums::OSRTP)),
     // SDP.
     key("replace", &[], Yes, "`origin`, `origin-full`, `username`, `session-name`, `SDP-version`, \
         `force-increment-sdp-ver`, `zero-address`.", Each(enums::REPLACE)),

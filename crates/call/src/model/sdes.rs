@@ -47,6 +47,11 @@ impl Sdes {
         self.told = vec![told];
     }
 
+    /// Whether its party has agreed to keys of ours.
+    pub(crate) fn is_agreed(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// Its party speaks no SRTP any more. The keys must not be taken up again later: their rollover counters are gone,
     /// and a counter that begins anew under an old key repeats the keystream.
     pub(crate) fn forget(&mut self) {

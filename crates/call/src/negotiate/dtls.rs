@@ -149,9 +149,11 @@ pub(crate) fn tell(
         receiver.is_secure() && !receiver.passing.is_on(),
         receiver.rtp_port(),
     );
+    // COMPAT(rtpengine): a party that has settled for SDES is not asked again.
+    let settled = receiver.keying.sdes.is_agreed();
     let dtls = &mut receiver.keying.dtls;
     match role {
-        Role::Offer if !secure || rules.forward == Some(DtlsMode::Off) => {
+        Role::Offer if !secure || settled || rules.forward == Some(DtlsMode::Off) => {
             dtls.stop();
             return None;
         }

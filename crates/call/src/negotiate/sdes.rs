@@ -23,7 +23,7 @@ pub(crate) fn negotiate(
 ) {
     for media in [&mut *sender, receiver] {
         media.keying.recrypt |= settings.recrypt;
-        if !media.is_secure() {
+        if !media.is_secure() || media.keying.dtls.is_agreed() {
             media.keying.sdes.forget();
         }
     }

@@ -1,4 +1,4 @@
-//! `a=crypto`, `a=setup`, `a=fingerprint` and `a=tls-id`.
+//! How media is to be protected: `a=crypto`, `a=setup`, `a=fingerprint` and `a=tls-id`.
 
 use ng_protocol::Settings;
 
