@@ -55,6 +55,9 @@ pub const CONNECTIONS: usize = 256;
 /// How long a connection must have been idle before a newcomer takes its place.
 pub const CONNECTION_IDLE_MIN: Duration = Duration::from_secs(1);
 
+/// Log lines a second about what is refused on control ports.
+pub const REFUSALS_LOGGED: u32 = 20;
+
 /// Notifications waiting for one ng-TCP client; a client that reads slower loses the newest.
 pub const NOTIFICATIONS: usize = 64;
 

@@ -7,6 +7,7 @@ use ng_protocol::{CommandKind, NgError, Request, reply};
 
 use super::reply::Replier;
 use crate::registry::{CommandJob, Control, Job};
+use crate::report::throttle::REFUSALS;
 
 /// Decodes one payload (what follows the cookie) and queues it to its shard; what cannot be decoded is answered here.
 pub fn handle_payload(control: &Control, payload: &[u8], client: SocketAddr, replier: Replier) {
@@ -14,7 +15,7 @@ pub fn handle_payload(control: &Control, payload: &[u8], client: SocketAddr, rep
     match parsed {
         Ok(request) => dispatch(control, request, client, replier),
         Err(error) => {
-            tracing::warn!(%client, "request refused: {error}");
+            REFUSALS.log(|| tracing::warn!(%client, "request refused: {error}"));
             control.statistics.request_failed(client.ip());
             replier.send(&reply::error(&error));
         }
@@ -24,8 +25,8 @@ pub fn handle_payload(control: &Control, payload: &[u8], client: SocketAddr, rep
 fn dispatch(control: &Control, request: Request, client: SocketAddr, replier: Replier) {
     for warning in &request.warnings {
         match request.command.call_id() {
-            Some(call) => tracing::warn!(%call, "{warning}"),
-            None => tracing::warn!(%client, "{warning}"),
+            Some(call) => REFUSALS.log(|| tracing::warn!(%call, "{warning}")),
+            None => REFUSALS.log(|| tracing::warn!(%client, "{warning}")),
         }
     }
     if request.command.kind() == CommandKind::Ping {
@@ -41,7 +42,7 @@ fn dispatch(control: &Control, request: Request, client: SocketAddr, replier: Re
         replier,
     }));
     if let Err(Job::Command(job)) = control.post(shard, job) {
-        tracing::error!("too many requests are waiting");
+        REFUSALS.log(|| tracing::error!("too many requests are waiting"));
         job.replier
             .send(&reply::error(&NgError::Other("Too many requests".to_owned())));
     }

@@ -18,6 +18,7 @@ use super::reply::Replier;
 use super::request::handle_payload;
 use crate::limits;
 use crate::registry::Control;
+use crate::report::throttle::REFUSALS;
 
 /// Serves one listener for ever.
 pub async fn serve(listener: TcpListener, control: Arc<Control>) {
@@ -48,7 +49,7 @@ async fn talk(stream: TcpStream, client: SocketAddr, control: Arc<Control>, mut 
     tokio::select! {
         () = read_in(read, client, &control, &tx, &active) => {}
         () = place.leave() => {
-            tracing::warn!(%client, "an idle ng connection gives way to another one");
+            REFUSALS.log(|| tracing::warn!(%client, "an idle ng connection gives way to another one"));
             return writer.abort();
         }
     }
@@ -87,7 +88,7 @@ async fn read_in(
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    tracing::warn!(%client, "connection closed: {error}");
+                    REFUSALS.log(|| tracing::warn!(%client, "connection closed: {error}"));
                     return;
                 }
             }

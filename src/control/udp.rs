@@ -15,6 +15,7 @@ use super::reply::{Cookies, Replier, UdpPeer};
 use super::request::handle_payload;
 use crate::limits;
 use crate::registry::Control;
+use crate::report::throttle::REFUSALS;
 use crate::sys::epoll::Epoll;
 use crate::sys::pktinfo::Inbox;
 
@@ -72,7 +73,7 @@ impl Front {
 
 fn handle_datagram(control: &Control, cookies: &Arc<Cookies>, datagram: &[u8], peer: UdpPeer) {
     let Some(Envelope { cookie, payload }) = Envelope::split(datagram) else {
-        tracing::warn!(client = %peer.addr, "datagram without a cookie ignored");
+        REFUSALS.log(|| tracing::warn!(client = %peer.addr, "datagram without a cookie ignored"));
         return;
     };
     if cookies.begin(&peer, cookie) {

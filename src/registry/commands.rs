@@ -15,6 +15,7 @@ use super::{CommandJob, Job, Shard, ask_all};
 use crate::clock;
 use crate::control::cli;
 use crate::report::json;
+use crate::report::throttle::REFUSALS;
 
 type Reply = Result<Dict<'static>, NgError>;
 
@@ -38,8 +39,8 @@ impl Shard {
         };
         if let Err(error) = &result {
             match job.request.command.call_id() {
-                Some(call) => tracing::warn!(%call, "'{kind}' refused: {error}"),
-                None => tracing::warn!("'{kind}' refused: {error}"),
+                Some(call) => REFUSALS.log(|| tracing::warn!(%call, "'{kind}' refused: {error}")),
+                None => REFUSALS.log(|| tracing::warn!("'{kind}' refused: {error}")),
             }
         }
         let (client, took) = (job.client, started.elapsed());

@@ -8,4 +8,5 @@ pub mod sampler;
 pub mod snapshot;
 pub mod stats;
 pub mod text;
+pub mod throttle;
 pub mod xmlrpc;

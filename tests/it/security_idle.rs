@@ -1,9 +1,10 @@
-//! Connections that are opened and say nothing keep nobody out.
+//! Whoever may reach the control ports and has nothing to say: idle connections keep nobody out, rubbish fills no log.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
-use crate::daemon::{Daemon, LIMIT};
+use crate::daemon::{Daemon, LIMIT, ask_bytes};
 
 /// As many as each listener has places for.
 const PLACES: usize = 256;
@@ -53,4 +54,27 @@ fn idle_connections_give_way() {
         assert_eq!(idle[1].read_to_end(&mut rest).unwrap_or(0), 0, "{what}");
     }
     assert!(daemon.cli("list numsessions").contains("total: 0"));
+}
+
+/// Who sends rubbish does not fill the operator's disk.
+#[test]
+fn refusals_are_logged_in_part() {
+    let mut daemon = Daemon::start(&[]);
+    let client = daemon.client();
+    let begin = Instant::now();
+    let mut sent = 0_u64;
+    // Into a second that is not the first one's any more.
+    while sent < 500 || begin.elapsed() < Duration::from_millis(1100) {
+        ask_bytes(&client, &format!("c{sent}"), b"rubbish");
+        sent += 1;
+    }
+    let line = daemon.wait_for_line("were left out");
+    let left_out = line.split(' ').find_map(|word| word.parse::<u64>().ok());
+    // Twenty a second, and the seconds that the sending has touched.
+    let logged = sent - left_out.unwrap_or(0);
+    let most = (begin.elapsed().as_secs() + 2) * 20;
+    assert!(
+        left_out > Some(0) && (sent < 2 * most || logged < sent / 2),
+        "{sent} sent: {line}"
+    );
 }
