@@ -101,7 +101,10 @@ impl Phone {
 
     /// Protects what it sends with its own key and expects the peer's.
     pub(crate) fn secure(&self, own: &Inline, peer: &Inline) {
-        self.state().keys = Some((Sender::new(own.params()), Receiver::new(peer.params())));
+        let mut state = self.state();
+        state.keys = Some((Sender::new(own.params()), Receiver::new(peer.params())));
+        // What came before the keys nobody could have understood.
+        state.strange.clear();
     }
 
     /// Stops or begins sending.
