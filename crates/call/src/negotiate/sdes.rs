@@ -98,17 +98,18 @@ fn offer(
     for line in &mut lines {
         *line = crypto::with_protection(line, protection(rules, line.params.protection()));
     }
-    let mut tag = lines.iter().map(|l| l.tag).max().unwrap_or(0);
-    let mut next_tag = || {
-        tag = tag.saturating_add(1);
-        tag
+    let next_tag = |lines: &[CryptoLine]| {
+        let last = lines.iter().map(|l| l.tag).max();
+        last.unwrap_or(0).saturating_add(1)
     };
     let missing = |lines: &[CryptoLine], suite: Suite| {
         is_allowed(rules, suite) && !lines.iter().any(|l| l.suite() == Some(suite))
     };
     for line in before {
         if line.suite().is_some_and(|s| missing(&lines, s)) {
-            let tag = next_tag();
+            // Its tag stays as well, unless the offerer uses it for something else.
+            let is_free = lines.iter().all(|l| l.tag != line.tag);
+            let tag = if is_free { line.tag } else { next_tag(&lines) };
             lines.push(CryptoLine { tag, ..line.clone() });
         }
     }
@@ -116,7 +117,7 @@ fn offer(
         for suite in Suite::all() {
             if missing(&lines, suite) {
                 let protection = protection(rules, Protection::default());
-                lines.push(crypto::generate(next_tag(), suite, protection, rng));
+                lines.push(crypto::generate(next_tag(&lines), suite, protection, rng));
             }
         }
     }
