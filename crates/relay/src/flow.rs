@@ -76,6 +76,8 @@ pub(crate) struct Flow {
     /// Gets packets protected as they arrived elsewhere: nothing of our own may be sent under these keys, because the
     /// party that sends them counts on its own.
     pub(crate) kept: bool,
+    /// By the plan before.
+    pub(crate) was_kept: bool,
     pub(crate) news: News,
     /// The most that one packet can cause: datagrams, and how many of them are changed.
     pub(crate) fanout: Fanout,
@@ -129,6 +131,7 @@ impl Flow {
             keeps: false,
             reads: false,
             kept: false,
+            was_kept: false,
             news: News::default(),
             fanout: Fanout::default(),
         }

@@ -14,6 +14,7 @@ use srtp::{Contexts, Params, Receiver, Reject, Sender};
 
 use crate::flow::Flow;
 use crate::limits;
+use crate::state::State;
 use crate::table::Slot;
 
 /// How one direction of a flow is protected.
@@ -169,6 +170,15 @@ impl<C: Context> Ring<C> {
             _ => {}
         }
         replaced
+    }
+}
+
+/// What is sent from `to` goes on where the party stopped whose packets `from` has taken, if they have one key.
+pub(crate) fn follow(to: &mut State, from: &State) {
+    let sender = to.keys.as_mut().and_then(|keys| keys.send.current.as_mut());
+    let receiver = from.keys.as_ref().and_then(|keys| keys.recv.current.as_ref());
+    if let (Some(sender), Some(receiver)) = (sender, receiver) {
+        sender.follow(receiver);
     }
 }
 

@@ -28,6 +28,9 @@ impl Table {
             self.note_kept(slot);
         }
         for &(_, slot) in flows {
+            self.take_over(flows, slot);
+        }
+        for &(_, slot) in flows {
             let fanout = self.fanout(slot);
             if let Some(flow) = self.flows.get_mut(slot as usize) {
                 flow.fanout = fanout;
@@ -56,6 +59,7 @@ impl Table {
         flow.rtcp_slot = flow.plan.rtcp_flow.and_then(find);
         flow.transport = flow.plan.transport.and_then(find).filter(|s| *s != slot);
         flow.rtp_slot = None;
+        flow.was_kept = flow.kept;
         (flow.keeps, flow.reads, flow.kept) = (false, false, false);
         let bundle = flow.plan.bundle.as_deref();
         let members = bundle.map_or(&[][..], |b| &b.members);
@@ -149,6 +153,29 @@ impl Table {
         for sink in kept {
             if let Some(flow) = self.flows.get_mut(sink.to as usize) {
                 flow.kept = true;
+            }
+        }
+    }
+
+    /// A flow got packets under the key of the party that sent them, and from now on gets them from us: where that is the
+    /// same key, we go on where the party stopped.
+    fn take_over(&mut self, flows: &[(FlowId, Slot)], slot: Slot) {
+        let flow = self.flow(slot).filter(|f| f.was_kept && !f.kept);
+        let Some(Keying::At(send)) = flow.map(|f| f.send) else {
+            return;
+        };
+        for &(_, source) in flows {
+            let source = self.flow(source).filter(|f| {
+                let mut sinks = f.sinks.iter().chain(&f.rtcp_sinks);
+                sinks.any(|s| s.to == slot)
+            });
+            let recv = match source.map(|f| f.recv) {
+                // What comes from a party is not what it gets itself.
+                Some(Keying::At(recv)) if recv != send => recv,
+                _ => continue,
+            };
+            if let Some((to, from)) = self.flows.get2_mut(send as usize, recv as usize) {
+                keys::follow(&mut to.state, &from.state);
             }
         }
     }

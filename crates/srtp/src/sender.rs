@@ -9,7 +9,7 @@ use crate::limits::{PACKET_LEN_MAX, RTCP_INDEX_MAX, RTCP_INDEX_SKIP, RTP_INDEX_M
 use crate::session::Session;
 use crate::state::State;
 use crate::streams::{Streams, nearest};
-use crate::{Params, Reject};
+use crate::{Params, Receiver, Reject};
 
 /// One direction towards one peer.
 ///
@@ -140,6 +140,21 @@ impl Sender {
     pub fn resume(&mut self, state: &State) {
         self.rtp.resume(state.rtp());
         self.rtcp_next = state.rtcp_next() + RTCP_INDEX_SKIP;
+    }
+}
+
+impl Sender {
+    /// Goes on in the place of another sender that had the same key and whose packets `receiver` has taken. Leaves out
+    /// some SRTCP indices, as not all that it sent need have arrived. Without a key in common nothing changes.
+    pub fn follow(&mut self, receiver: &Receiver) {
+        if !self.params.shares_key_with(receiver.params()) {
+            return;
+        }
+        let state = receiver.state();
+        self.rtp.resume(state.rtp());
+        let highest = state.rtcp().iter().map(|s| s.window.highest()).max();
+        let next = highest.map_or(0, |index| index + 1 + RTCP_INDEX_SKIP);
+        self.rtcp_next = self.rtcp_next.max(next);
     }
 }
 

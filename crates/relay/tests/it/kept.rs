@@ -121,3 +121,37 @@ fn we_say_nothing_under_the_parties_keys() {
     world.now_ms += 3000;
     assert_eq!(world.timeout(), "");
 }
+
+/// From now on it must be changed on its way: we go on under the same key where the party stopped.
+#[test]
+fn we_take_over_where_the_party_stopped() {
+    let anew = || {
+        let mut plans = verified();
+        for sink in plans
+            .iter_mut()
+            .flat_map(|p| p.sinks.iter_mut().chain(&mut p.rtcp_sinks))
+        {
+            sink.process.keep_protection = false;
+        }
+        plans
+    };
+    let mut world = World::new(verified());
+    let (mut a_out, mut b_in) = (sender(1), receiver(1));
+    for (turn, n) in (0..200_000_u32).step_by(100).enumerate() {
+        if n == 150_000 {
+            world.install(anew());
+        }
+        let plain = rtp(5, (n & 0xffff) as u16);
+        assert_eq!(
+            world.arrive(A, 1, &seal(&mut a_out, &plain)),
+            format!("2>{B}"),
+            "{n}"
+        );
+        assert_eq!(open(&mut b_in, &world.sent[0]), Ok(plain), "{n}");
+        if turn % 50 == 0 {
+            let sent = world.arrive(A_RTCP, 11, &seal(&mut a_out, &rr(5)));
+            assert_eq!(sent, format!("12>{B_RTCP}"));
+            assert_eq!(open(&mut b_in, &world.sent[0]), Ok(rr(5)), "{n}");
+        }
+    }
+}
