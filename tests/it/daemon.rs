@@ -62,6 +62,12 @@ impl Daemon {
 
     /// Waits for a line of the log that contains `text`, and notes listeners on the way.
     pub(crate) fn wait_for_line(&mut self, text: &str) -> String {
+        self.lines_until(text).1
+    }
+
+    /// The same, with the lines before it that nobody has waited for yet.
+    pub(crate) fn lines_until(&mut self, text: &str) -> (Vec<String>, String) {
+        let mut before = Vec::new();
         loop {
             let line = self
                 .log
@@ -76,8 +82,9 @@ impl Daemon {
                     .push((format!("{what}/{protocol}"), addr.parse().expect("address")));
             }
             if line.contains(text) {
-                return line;
+                return (before, line);
             }
+            before.push(line);
         }
     }
 

@@ -18,6 +18,10 @@ pub(crate) const RULES: &[Rule] = &[
         name: "newer reply keys",
         apply: newer_reply_keys,
     },
+    Rule {
+        name: "diagnosis in query",
+        apply: diagnosis_in_query,
+    },
 ];
 
 /// `c=` of the session stands in each media instead.
@@ -54,8 +58,17 @@ fn connection_per_media(theirs: Vec<String>, _: &[String]) -> Vec<String> {
 }
 
 /// Keys that came after 10.5.
-fn newer_reply_keys(mut theirs: Vec<String>, ours: &[String]) -> Vec<String> {
-    for key in ["created_ts: ", "last redis update: "] {
+fn newer_reply_keys(theirs: Vec<String>, ours: &[String]) -> Vec<String> {
+    with_keys(theirs, ours, &["created_ts: ", "last redis update: "])
+}
+
+/// A key of our own.
+fn diagnosis_in_query(theirs: Vec<String>, ours: &[String]) -> Vec<String> {
+    with_keys(theirs, ours, &["diagnosis: "])
+}
+
+fn with_keys(mut theirs: Vec<String>, ours: &[String], keys: &[&str]) -> Vec<String> {
+    for key in keys {
         theirs.extend(ours.iter().filter(|line| line.starts_with(key)).cloned());
     }
     theirs.sort_by_key(|line| is_key(line).then(|| line.clone()));
@@ -121,6 +134,12 @@ pub(crate) const KNOWN: &[Known] = &[
             "+a=extmap-allow-mixed",
             "-a=rtpmap:8 PCMA/8000",
         ],
+    },
+    Known {
+        name: "media of unknown protocol as it is",
+        reason: "as in 26.3: a direction means nothing there unless its party has said one",
+        at: &[("unknown protocol over UDP", 0), ("unknown protocol over UDP", 1)],
+        lines: &["-a=sendrecv"],
     },
     Known {
         name: "extmap-allow-mixed stripped",
