@@ -73,8 +73,8 @@ fn calls_are_prompt(topic: &str, call: fn(&Dialog<'_>, &Page<'_>, &Phone) -> f64
     stage.assert_nothing_left();
     took.sort_by(f64::total_cmp);
     eprintln!("ms from the answer to the first decoded audio: {took:.0?}");
-    // A machine that is busy with other tests may be late now and then.
-    assert!(took[0] < FIRST_SOUND_MAX, "{took:?}");
+    // The one in the middle: a machine that is busy with other tests may be late once.
+    assert!(took[1] < FIRST_SOUND_MAX, "{took:?}");
 }
 
 #[test]
