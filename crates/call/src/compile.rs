@@ -13,7 +13,7 @@ use crate::Output;
 use crate::call::Call;
 use crate::carrier::{Sockets, is_shared};
 use crate::model::{Armed, Echo, Media, MediaId, Way};
-use crate::negotiate::{address, codec, extmap};
+use crate::negotiate::{address, codec};
 
 impl Call {
     /// Compiles the call and hands the plans out; to be called after every change of the model.
@@ -168,19 +168,28 @@ impl Call {
                 process: plan::Process::default(),
                 rtcp: RtcpPolicy::Consume,
             }]),
-            None => self.sinks(source, |sink| sink.rtp.flow),
+            None => self.sinks(source, |sink| sink.rtp.flow, |sink| self.keeps_rtp(media, sink)),
         }
     }
 
     fn rtcp_sinks(&self, source: MediaId) -> Sinks {
-        match self.model.medias[source].echo {
+        let media = &self.model.medias[source];
+        match media.echo {
             // Reports about what its party sends itself would mean nothing to it.
             Some(_) => Sinks::new(),
-            None => self.sinks(source, |sink| self.rtcp_flow(sink)),
+            None => {
+                let keeps = |sink: &Media| self.keeps_rtcp(media, sink);
+                self.sinks(source, |sink| self.rtcp_flow(sink), keeps)
+            }
         }
     }
 
-    fn sinks(&self, source: MediaId, to: impl Fn(&Media) -> plan::FlowId) -> Sinks {
+    fn sinks(
+        &self,
+        source: MediaId,
+        to: impl Fn(&Media) -> plan::FlowId,
+        keeps: impl Fn(&Media) -> bool,
+    ) -> Sinks {
         let from = &self.model.medias[source];
         let heard = self.model.subscriptions.iter().filter(|s| s.source == source);
         let sinks = heard
@@ -190,21 +199,13 @@ impl Call {
             .map(|(id, sink)| Sink {
                 to: to(sink),
                 process: plan::Process {
-                    ext_map: extmap::map(from, sink, self.model.is_bundled(id)),
+                    ext_map: self.ext_map(from, sink, self.model.is_bundled(id)),
                     payload_types: Vec::new(),
-                    keep_protection: self.keeps_protection(from, sink),
+                    keep_protection: keeps(sink),
                 },
                 rtcp: self.rtcp_policy(from, sink),
             })
             .collect()
-    }
-
-    pub(crate) fn rtcp_policy(&self, from: &Media, sink: &Media) -> RtcpPolicy {
-        match (self.generate_rtcp, from.feedback && !sink.feedback) {
-            (true, _) => RtcpPolicy::Consume,
-            (false, true) => RtcpPolicy::StripFeedback,
-            (false, false) => RtcpPolicy::Forward,
-        }
     }
 
     fn reports(&self, media: &Media) -> RtcpReports {

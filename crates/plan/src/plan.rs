@@ -168,6 +168,7 @@ pub struct Process {
     pub payload_types: Vec<u8>,
     /// Both parties hold the same SRTP keys: packets that have authenticated under the source's `recv` go on protected
     /// as they arrived; the `send` of the sink's flow is not used for them.
+    /// SRTCP under the parties' keys always does, because nobody else knows which indices are free.
     pub keep_protection: bool,
 }
 

@@ -262,7 +262,7 @@ impl Table {
 
     /// How a packet of our own gets to a flow's peer, whether that was heard or not.
     pub(crate) fn way_unheard(&self, to: Slot) -> Option<Way> {
-        let flow = self.flows.get(to as usize).filter(|flow| !flow.kept)?;
+        let flow = self.flows.get(to as usize).filter(|flow| !flow.kept.any())?;
         self.way_of(to, flow, Flow::peer_unheard).ok()
     }
 

@@ -75,12 +75,30 @@ pub(crate) struct Flow {
     pub(crate) reads: bool,
     /// Gets packets protected as they arrived elsewhere: nothing of our own may be sent under these keys, because the
     /// party that sends them counts on its own.
-    pub(crate) kept: bool,
+    pub(crate) kept: Kept,
     /// By the plan before.
-    pub(crate) was_kept: bool,
+    pub(crate) was_kept: Kept,
     pub(crate) news: News,
     /// The most that one packet can cause: datagrams, and how many of them are changed.
     pub(crate) fanout: Fanout,
+}
+
+/// What passes protected as it arrived.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) rtp: bool,
+    pub(crate) rtcp: bool,
+}
+
+impl Kept {
+    pub(crate) const fn any(self) -> bool {
+        self.rtp || self.rtcp
+    }
+
+    /// Something that did `before` does no more.
+    pub(crate) const fn ends(self, before: Self) -> bool {
+        before.rtp && !self.rtp || before.rtcp && !self.rtcp
+    }
 }
 
 /// What one packet can cause.
@@ -130,8 +148,8 @@ impl Flow {
             vouches: false,
             keeps: false,
             reads: false,
-            kept: false,
-            was_kept: false,
+            kept: Kept::default(),
+            was_kept: Kept::default(),
             news: News::default(),
             fanout: Fanout::default(),
         }

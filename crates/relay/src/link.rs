@@ -3,7 +3,7 @@
 use plan::{FlowId, Framing, Plan, RtcpPolicy, Security, Sink, Time};
 use smallvec::SmallVec;
 
-use crate::flow::{Fanout, Flow, SinkSlot, SinkSlots};
+use crate::flow::{Fanout, Flow, Kept, SinkSlot, SinkSlots};
 use crate::keys::{self, Keying};
 use crate::limits;
 use crate::table::{Slot, SocketOwner, Table};
@@ -60,7 +60,7 @@ impl Table {
         flow.transport = flow.plan.transport.and_then(find).filter(|s| *s != slot);
         flow.rtp_slot = None;
         flow.was_kept = flow.kept;
-        (flow.keeps, flow.reads, flow.kept) = (false, false, false);
+        (flow.keeps, flow.reads, flow.kept) = (false, false, Kept::default());
         let bundle = flow.plan.bundle.as_deref();
         let members = bundle.map_or(&[][..], |b| &b.members);
         flow.members = members
@@ -135,8 +135,8 @@ impl Table {
         let Some(flow) = self.flow(slot).filter(|f| matches!(f.recv, Keying::At(_))) else {
             return;
         };
-        let sinks = flow.sinks.iter().chain(&flow.rtcp_sinks);
-        let kept: SinkSlots = sinks.filter(|s| s.keeps).copied().collect();
+        let kept = |sinks: &SinkSlots| -> SinkSlots { sinks.iter().filter(|s| s.keeps).copied().collect() };
+        let (kept, kept_rtcp) = (kept(&flow.sinks), kept(&flow.rtcp_sinks));
         let tapped = |f: &Flow| !f.plan.taps.is_empty();
         let read_by = |s: &SinkSlot| !s.keeps || self.flow(s.to).is_some_and(tapped);
         let reads = tapped(flow) || flow.sinks.iter().any(read_by);
@@ -146,13 +146,18 @@ impl Table {
         let arrive_at = [Some(slot), flow.transport].into_iter().chain(stray);
         for slot in arrive_at.flatten().collect::<SmallVec<[Slot; 4]>>() {
             if let Some(flow) = self.flows.get_mut(slot as usize) {
-                flow.keeps |= !kept.is_empty();
+                flow.keeps |= !kept.is_empty() || !kept_rtcp.is_empty();
                 flow.reads |= reads;
             }
         }
         for sink in kept {
             if let Some(flow) = self.flows.get_mut(sink.to as usize) {
-                flow.kept = true;
+                flow.kept.rtp = true;
+            }
+        }
+        for sink in kept_rtcp {
+            if let Some(flow) = self.flows.get_mut(sink.to as usize) {
+                flow.kept.rtcp = true;
             }
         }
     }
@@ -160,7 +165,7 @@ impl Table {
     /// A flow got packets under the key of the party that sent them, and from now on gets them from us: where that is the
     /// same key, we go on where the party stopped.
     fn take_over(&mut self, flows: &[(FlowId, Slot)], slot: Slot) {
-        let flow = self.flow(slot).filter(|f| f.was_kept && !f.kept);
+        let flow = self.flow(slot).filter(|f| f.kept.ends(f.was_kept));
         let Some(Keying::At(send)) = flow.map(|f| f.send) else {
             return;
         };

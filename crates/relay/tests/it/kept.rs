@@ -122,6 +122,33 @@ fn we_say_nothing_under_the_parties_keys() {
     assert_eq!(world.timeout(), "");
 }
 
+/// RTP is made anew, which under one key gives the same packet. RTCP would get indices of ours, so it passes.
+#[test]
+fn rtcp_passes_where_rtp_is_made_anew() {
+    let parted = || {
+        let mut plans = verified();
+        for sink in plans.iter_mut().flat_map(|p| &mut p.sinks) {
+            sink.process.keep_protection = false;
+        }
+        plans
+    };
+    let mut world = World::new(verified());
+    let mut a_out = sender(1);
+    for n in (0..200_000_u32).step_by(1000) {
+        if n == 100_000 {
+            world.install(parted());
+        }
+        let packet = seal(&mut a_out, &rtp(5, (n & 0xffff) as u16));
+        assert_eq!(world.arrive(A, 1, &packet), format!("2>{B}"));
+        assert_eq!(world.sent[0], packet, "{n}");
+        for at in [(A_RTCP, 11), (A, 1)] {
+            let packet = seal(&mut a_out, &rr(5));
+            assert_eq!(world.arrive(at.0, at.1, &packet), format!("12>{B_RTCP}"));
+            assert_eq!(world.sent[0], packet, "{n}");
+        }
+    }
+}
+
 /// From now on it must be changed on its way: we go on under the same key where the party stopped.
 #[test]
 fn we_take_over_where_the_party_stopped() {
