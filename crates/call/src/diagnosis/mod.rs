@@ -1,6 +1,6 @@
 //! Why is there no audio? A diagnosis of one call, from what its model and its counters say.
 //!
-//! [`Call::explain`](crate::Call::explain) takes [`CallFacts`], and [`diagnose`] finds out for each [`Path`] (whose
+//! [`Call::explain`](crate::Call::explain) takes [`CallFacts`], and [`diagnose`] finds out for each `Path` (whose
 //! media, to whom) whether it flows and, if not, the one thing that explains it best: the first of its findings is the
 //! verdict. A path that flows has no finding of [`Severity::Trouble`] before that; what is merely odd is a note.
 //!
