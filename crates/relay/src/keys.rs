@@ -2,9 +2,10 @@
 //!
 //! Invariant: no index is used twice under one key for as long as the flow lives (RFC 3711 §9.1), and no packet is
 //! taken twice. So contexts go on counting over every plan that names their key, and one whose key has gone is kept
-//! aside for the case that signalling returns to it, and for packets that were under way when the keys changed. The RTP and the RTCP flow of a media have the same keys, except
-//! where each made its own handshake: their contexts are kept at the RTP flow alone, so that RTCP may change between
-//! the ports (rtcp-mux) and counts on.
+//! aside for the case that signalling returns to it, and for packets that were under way when the keys changed.
+//!
+//! The RTP and the RTCP flow of a media have the same keys, except where each made its own handshake: their contexts
+//! are kept at the RTP flow alone, so that RTCP may change between the ports (rtcp-mux) and counts on.
 
 use std::time::Duration;
 
