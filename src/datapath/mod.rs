@@ -3,5 +3,6 @@
 pub mod env;
 pub mod io;
 pub mod io_epoll;
+pub mod offload;
 pub mod ports;
 pub mod worker;

@@ -7,6 +7,7 @@
 
 mod event;
 mod ids;
+mod path;
 mod plan;
 mod refused;
 mod stats;
@@ -14,6 +15,7 @@ mod time;
 
 pub use event::{Event, PuntKind};
 pub use ids::{CallKey, FlowId, SocketId, WorkerId};
+pub use path::{Path, Refusal};
 pub use plan::{
     Bundle, BundleMember, Command, Component, Datagram, ExtMap, Framing, Learning, LocalSocket, MediaState,
     Plan, PlanSet, Process, RtcpPolicy, RtcpReports, Security, Sink, Sinks, SourcePolicy, Tap, TapId,

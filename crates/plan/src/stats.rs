@@ -4,9 +4,9 @@
 //! read-modify-write on the packet path, and `query` needs no round trip to the worker.
 
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use crate::{Refused, Time};
+use crate::{Path, Refusal, Refused, Time};
 
 /// How many SSRCs of one flow are remembered at once; the one that has been silent longest gives way.
 pub const SSRC_SLOTS: usize = 4;
@@ -179,6 +179,12 @@ pub struct FlowStats {
     pub stun: AtomicU64,
     /// DTLS packets that were handed up.
     pub dtls: AtomicU64,
+    /// The way its packets take now, see [`path`](Self::path).
+    path: AtomicU8,
+    /// Why that is not the kernel, plus one; 0 = it is, or nobody has asked yet. See [`refusal`](Self::refusal).
+    refusal: AtomicU8,
+    /// Packets received and accepted that the kernel forwarded; `packets` has them, too.
+    pub kernel_packets: AtomicU64,
     /// What arrived, by SSRC.
     pub ssrc: [SsrcStats; SSRC_SLOTS],
 }
@@ -201,6 +207,9 @@ impl Default for FlowStats {
             stray_rtcp: AtomicU64::default(),
             stun: AtomicU64::default(),
             dtls: AtomicU64::default(),
+            path: AtomicU8::default(),
+            refusal: AtomicU8::default(),
+            kernel_packets: AtomicU64::default(),
             ssrc: Default::default(),
         }
     }
@@ -233,6 +242,7 @@ impl FlowStats {
             (&self.stray_rtcp, &other.stray_rtcp),
             (&self.stun, &other.stun),
             (&self.dtls, &other.dtls),
+            (&self.kernel_packets, &other.kernel_packets),
         ];
         let drops = self.drops.iter().zip(&other.drops);
         let types = self.payload_types.iter().zip(&other.payload_types);
@@ -262,6 +272,22 @@ impl FlowStats {
         }
     }
 
+    /// The way its packets take now.
+    pub fn path(&self) -> Path {
+        Path::from_number(self.path.load(Relaxed)).unwrap_or(Path::Sockets)
+    }
+
+    /// Why that is not the kernel, if anybody has asked.
+    pub fn refusal(&self) -> Option<Refusal> {
+        Refusal::from_number(self.refusal.load(Relaxed).checked_sub(1)?)
+    }
+
+    /// Notes which way its packets take from now on, and why that is not the kernel.
+    pub fn takes(&self, path: Path, refusal: Option<Refusal>) {
+        self.path.store(path as u8, Relaxed);
+        self.refusal.store(refusal.map_or(0, |r| r as u8 + 1), Relaxed);
+    }
+
     /// Notes that an RTP packet of this type has arrived.
     pub fn saw_payload_type(&self, pt: u8) {
         if let Some(word) = self.payload_types.get(usize::from(pt >> 6)) {
@@ -280,6 +306,20 @@ impl FlowStats {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_and_its_refusal_are_read_as_they_were_noted() {
+        let stats = FlowStats::default();
+        assert_eq!((stats.path(), stats.refusal()), (Path::Sockets, None));
+        for path in Path::ALL {
+            for refusal in Refusal::ALL {
+                stats.takes(*path, Some(*refusal));
+                assert_eq!((stats.path(), stats.refusal()), (*path, Some(*refusal)));
+            }
+        }
+        stats.takes(Path::Kernel, None);
+        assert_eq!((stats.path(), stats.refusal()), (Path::Kernel, None));
+    }
 
     #[test]
     fn payload_types_are_noted_one_by_one() {

@@ -25,6 +25,7 @@ mod keys;
 pub mod limits;
 mod link;
 mod moving;
+mod offload;
 mod open;
 mod rtcp;
 mod source;
@@ -45,6 +46,7 @@ use crate::io::{Arrival, Opened};
 
 pub use io::{Batch, Outbox, Transmit};
 pub use moving::Handover;
+pub use offload::{KernelCounts, KernelFlow, Offload};
 pub use tap::Tapped;
 
 /// What a relay is made with.
