@@ -1,7 +1,7 @@
 //! What a worker needs of the outside, as a trait: real sockets, or a fake for tests.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use plan::{LocalSocket, SocketId};
@@ -26,6 +26,16 @@ pub trait Io {
     /// much as it has room for. Returns early if the worker is woken for its commands.
     fn receive(&mut self, batch: &mut Batch, timeout: Option<Duration>);
 
-    /// Sends everything in `outbox`, in order, and calls `failed` for each packet that the kernel refused.
-    fn transmit(&mut self, outbox: &Outbox, batch: &Batch, failed: &mut dyn FnMut(&Transmit));
+    /// Sends `packets`, which are some of `outbox`, in order, and calls `failed` for each that the kernel refused.
+    fn transmit(
+        &mut self,
+        packets: &[Transmit],
+        outbox: &Outbox,
+        batch: &Batch,
+        failed: &mut dyn FnMut(&Transmit),
+    );
+
+    /// A descriptor that polls readable when [`receive`](Self::receive) would bring something or the worker is woken:
+    /// for whoever waits for more than this.
+    fn readiness(&self) -> BorrowedFd<'_>;
 }

@@ -6,7 +6,7 @@
 //! one packet, never the flow.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use plan::{LocalSocket, SocketId};
@@ -172,12 +172,19 @@ impl Io for EpollIo {
         self.collect(batch);
     }
 
-    fn transmit(&mut self, outbox: &Outbox, batch: &Batch, failed: &mut dyn FnMut(&Transmit)) {
-        for run in outbox
-            .transmits()
-            .chunk_by(|a, b| a.socket == b.socket && a.tos == b.tos)
-        {
+    fn transmit(
+        &mut self,
+        packets: &[Transmit],
+        outbox: &Outbox,
+        batch: &Batch,
+        failed: &mut dyn FnMut(&Transmit),
+    ) {
+        for run in packets.chunk_by(|a, b| a.socket == b.socket && a.tos == b.tos) {
             self.send_run(run, |t| outbox.bytes(batch, t), failed);
         }
+    }
+
+    fn readiness(&self) -> BorrowedFd<'_> {
+        self.epoll.fd()
     }
 }

@@ -244,7 +244,8 @@ impl<I: Io> Worker<I> {
                 add(&counters.taps_lost, 1);
             }
         });
-        self.io.transmit(outbox, batch, &mut |transmit| {
+        let packets = outbox.transmits();
+        self.io.transmit(packets, outbox, batch, &mut |transmit| {
             add(&counters.send_errors, 1);
             relay.handle_send_error(now, transmit);
         });

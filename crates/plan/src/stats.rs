@@ -288,6 +288,16 @@ impl FlowStats {
         self.refusal.store(refusal.map_or(0, |r| r as u8 + 1), Relaxed);
     }
 
+    /// Notes which way a packet that we handle ourselves came. It says nothing about a flow that the kernel forwards:
+    /// what does not fit there still comes here.
+    #[inline]
+    pub fn arrived_by(&self, path: Path) {
+        let noted = self.path.load(Relaxed);
+        if noted != path as u8 && noted != Path::Kernel as u8 {
+            self.path.store(path as u8, Relaxed);
+        }
+    }
+
     /// Notes that an RTP packet of this type has arrived.
     pub fn saw_payload_type(&self, pt: u8) {
         if let Some(word) = self.payload_types.get(usize::from(pt >> 6)) {
@@ -317,8 +327,20 @@ mod tests {
                 assert_eq!((stats.path(), stats.refusal()), (*path, Some(*refusal)));
             }
         }
+        stats.takes(Path::Sockets, Some(Refusal::Srtp));
+        stats.arrived_by(Path::Rings);
+        assert_eq!(
+            (stats.path(), stats.refusal()),
+            (Path::Rings, Some(Refusal::Srtp))
+        );
         stats.takes(Path::Kernel, None);
         assert_eq!((stats.path(), stats.refusal()), (Path::Kernel, None));
+        stats.arrived_by(Path::Rings);
+        assert_eq!(
+            stats.path(),
+            Path::Kernel,
+            "what does not fit there still comes here"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use plan::{CallKey, DropReason, FlowStats, Learning, Plan, RtcpPolicy, Sink, SocketId, Time};
 use smallvec::SmallVec;
 
+use crate::io::Arrival;
 use crate::keys::Keying;
 use crate::state::State;
 use crate::table::Slot;
@@ -221,10 +222,11 @@ impl Flow {
 
     /// Counts one packet that was accepted from the peer.
     #[inline]
-    pub(crate) fn accepted(&self, now: Time, len: usize) {
+    pub(crate) fn accepted(&self, now: Time, arrival: &Arrival) {
         let stats = &self.plan.stats;
+        stats.arrived_by(arrival.path());
         FlowStats::add(&stats.packets, 1);
-        FlowStats::add(&stats.bytes, len as u64);
+        FlowStats::add(&stats.bytes, arrival.wire_len() as u64);
         FlowStats::set(&stats.last_packet_us, now.0);
     }
 

@@ -131,7 +131,7 @@ impl Relay {
             return Err(self.looped(member));
         }
         media.state.heard = true;
-        media.accepted(now, packet.arrival.wire_len());
+        media.accepted(now, packet.arrival);
         let (len, rates) = (packet.bytes.len(), &media.plan.clock_rates);
         media
             .state
@@ -150,7 +150,7 @@ impl Relay {
             return;
         };
         flow.state.heard = true;
-        flow.accepted(now, packet.arrival.wire_len());
+        flow.accepted(now, packet.arrival);
         let transport = flow.transport.and_then(|t| self.table.flows.get_mut(t as usize));
         if let Some(transport) = transport {
             transport.state.heard = true;

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use plan::{DropReason, SocketId};
+use plan::{DropReason, Path, SocketId};
 
 use crate::limits;
 
@@ -16,6 +16,7 @@ pub(crate) struct Arrival {
     pub(crate) socket: SocketId,
     pub(crate) source: SocketAddr,
     pub(crate) opened: Opened,
+    path: Path,
     start: usize,
     len: usize,
     /// As it arrived.
@@ -49,6 +50,11 @@ impl Arrival {
     /// Length of the datagram as it arrived.
     pub(crate) const fn wire_len(&self) -> usize {
         self.wire_len
+    }
+
+    /// How it got here.
+    pub(crate) const fn path(&self) -> Path {
+        self.path
     }
 
     /// It was unprotected in its place, to `len` bytes.
@@ -101,6 +107,11 @@ impl Batch {
     /// Takes the next spare buffer into the batch: its first `len` bytes arrived at `socket` from `source`. A batch
     /// that is full stays as it is.
     pub fn push(&mut self, socket: SocketId, source: SocketAddr, len: usize) {
+        self.push_from(Path::Sockets, socket, source, len);
+    }
+
+    /// As [`push`](Self::push), for a datagram that came another way than from a socket.
+    pub fn push_from(&mut self, path: Path, socket: SocketId, source: SocketAddr, len: usize) {
         if self.is_full() {
             return;
         }
@@ -110,6 +121,7 @@ impl Batch {
             socket,
             source,
             opened: Opened::Not,
+            path,
             start,
             len,
             wire_len: len,
