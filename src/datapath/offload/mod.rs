@@ -7,11 +7,13 @@
 //!
 //! # The gate
 //!
-//! The program adds one to the gate for each packet that arrives while it is closed, and lets the packet go up the
-//! stack. The worker counts what it has handled of that socket since the entry was published; when both agree, nothing
-//! is under way, and one compare-and-exchange from exactly that number to "open" makes the kernel forward the next
-//! packet. So nothing is overtaken when a flow moves into the kernel. When it moves out, the worker closes the gate:
-//! what comes later goes up the stack, what came before has left.
+//! While a gate is closed, the program leaves in it the [`Mark`] of each packet that comes from the flow's source, and
+//! lets the packet go up the stack. The worker, when it has sent on what a batch brought, tries to open the gate with the
+//! mark of the last packet that it has handled of that source at that socket. If the gate holds that mark, nothing is
+//! under way, because the packets of one source stay in their order on the way up; one compare-and-exchange from the
+//! mark to "open" then makes the kernel forward the next packet. So nothing is overtaken when a flow moves into the
+//! kernel, however many packets wait in the socket by then or get lost on their way: a later one settles it. When the
+//! flow moves out, the worker closes the gate: what comes later goes up the stack, what came before has left.
 
 use std::net::SocketAddr;
 
@@ -58,19 +60,39 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntryId(pub u32);
 
+/// What a closed gate remembers of the last packet: a number that hardly another one near it has.
+///
+/// The program does the same in the same byte order: it loads eight bytes of UDP payload, if there are so many, and takes
+/// 2 for what is less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(pub u64);
+
+impl Mark {
+    /// The gate is open. No packet has this mark.
+    pub const OPEN: Self = Self(0);
+    /// The gate is closed and nothing has come yet. No packet has this mark.
+    pub const NONE: Self = Self(1);
+
+    /// The mark of a packet, by its UDP payload.
+    pub fn of(payload: &[u8]) -> Self {
+        let first = payload
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_ne_bytes(*bytes));
+        Self(first.max(2))
+    }
+}
+
 /// One worker's part of the kernel's tables.
 pub trait Table: Send {
-    /// Publishes an entry with its gate closed: from now on packets are counted at the gate, and go up the stack.
+    /// Publishes an entry with its gate closed, holding [`Mark::NONE`]: from now on packets leave their marks, and go up
+    /// the stack.
     fn publish(&mut self, entry: &Entry) -> Result<EntryId, Refusal>;
 
-    /// Packets that the closed gate has counted.
-    fn passed(&self, id: EntryId) -> u64;
+    /// Opens the gate, if it holds this mark: compares and exchanges it for [`Mark::OPEN`].
+    fn open(&mut self, id: EntryId, last: Mark) -> bool;
 
-    /// Opens the gate, if it has counted exactly `handled` packets by now.
-    fn open(&mut self, id: EntryId, handled: u64) -> bool;
-
-    /// Closes the gate and starts its count anew: some packet got lost on its way up, so that the counts never agree.
-    fn reclose(&mut self, id: EntryId);
+    /// Opens the gate, whatever is under way: more comes than the worker can handle, so that packets are lost anyway.
+    fn force(&mut self, id: EntryId);
 
     /// What was forwarded since the entry was published.
     fn counts(&self, id: EntryId) -> KernelCounts;
