@@ -19,7 +19,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(3600);
 /// DTLS for calls of so many control shards.
 pub(super) fn host(config: &Config, shards: usize) -> Result<DtlsHost, StartError> {
     let made = make(&config.dtls)?;
-    let now = dtls::Time::from_micros(clock::now().as_micros());
+    let now = clock::now();
     let gates = (0..shards.max(1))
         .map(|_| Gate::new(now))
         .collect::<Result<_, _>>();

@@ -48,7 +48,7 @@ impl Call {
         let Ice { agent, said, .. } = &mut media.ice;
         // An offerer is asked once it has our credentials.
         if let (Some(agent), Some(said), false) = (agent, said, exchange.role.is_offer()) {
-            agent.set_remote(at(exchange.now), remote(said));
+            agent.set_remote(exchange.now, remote(said));
             tell(agent, said);
         }
     }
@@ -69,7 +69,7 @@ impl Call {
             if shared {
                 agent.remove_component(Component::Rtcp);
             }
-            agent.set_remote_of_answer(at(now), remote(said));
+            agent.set_remote_of_answer(now, remote(said));
             tell(agent, said);
         }
     }
@@ -89,7 +89,7 @@ impl Call {
         let media = &mut self.model.medias[id];
         let bound = media.bound(local);
         if let (Some(bound), Some(agent)) = (bound, &mut media.ice.agent) {
-            agent.handle_packet(at(now), bound, from, bytes);
+            agent.handle_packet(now, bound, from, bytes);
             self.drive_ice(now);
         }
     }
@@ -116,7 +116,7 @@ impl Call {
         };
         let follows = media.learning.mode != Learning::Off && !media.learning.asymmetric;
         if let Some(bound) = bound.filter(|_| follows)
-            && agent.follow_media(at(now), bound, from)
+            && agent.follow_media(now, bound, from)
         {
             self.drive_ice(now);
         }
@@ -133,8 +133,8 @@ impl Call {
             };
             // Twice at most in a turn: what is due now, and what that has made due.
             for _ in 0..2 {
-                if agent.poll_timeout().is_some_and(|t| t <= at(now)) {
-                    agent.handle_timeout(at(now));
+                if agent.poll_timeout().is_some_and(|t| t <= now) {
+                    agent.handle_timeout(now);
                 }
             }
             while agent.poll_event().is_some() {}
@@ -161,7 +161,7 @@ impl Call {
                 }));
             }
         }
-        self.ice_due = due.map(|t| Time(t.as_micros()).max(now));
+        self.ice_due = due.map(|t| t.max(now));
         if changed {
             // A handshake begins where there is a way.
             self.drive_dtls(now);
@@ -193,11 +193,6 @@ impl Call {
 
 fn has_transport(media: &Media) -> bool {
     media.transport.is_none() && !media.rejected && media.current().is_some()
-}
-
-/// The clock of agents is that of everybody.
-fn at(time: Time) -> ice::Time {
-    ice::Time::from_micros(time.as_micros())
 }
 
 fn remote(said: &Description) -> Remote {

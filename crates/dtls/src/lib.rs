@@ -21,7 +21,6 @@ mod hello;
 mod identity;
 mod keys;
 pub mod limits;
-mod time;
 
 pub use association::{Association, Event as AssociationEvent, Gate, Path, Refused, State, Trust};
 pub use budget::Budget;
@@ -33,4 +32,4 @@ pub use endpoint::{Endpoint, Event, Failure, Role};
 pub use fingerprint::{Certificate, Fingerprint, HashFunction};
 pub use identity::{Digest, Identity, IdentityError, KeyKind, Request};
 pub use keys::Keys;
-pub use time::Time;
+pub use moment::Time;

@@ -14,7 +14,6 @@ mod credentials;
 pub mod limits;
 mod policy;
 pub mod stun;
-mod time;
 
 pub use agent::{
     Agent, Component, Config, Counters, Dropped, Event, Handled, Liveness, Mode, PairView, Remote, Role,
@@ -22,5 +21,5 @@ pub use agent::{
 };
 pub use candidate::{Foundation, Ignored, Kind, Local, LocalCandidate, RemoteCandidate, priority};
 pub use credentials::Credentials;
+pub use moment::Time;
 pub use policy::{Policy, PublicInternet, is_special};
-pub use time::Time;

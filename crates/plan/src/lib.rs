@@ -11,10 +11,10 @@ mod path;
 mod plan;
 mod refused;
 mod stats;
-mod time;
 
 pub use event::{Event, PuntKind};
 pub use ids::{CallKey, FlowId, SocketId, WorkerId};
+pub use moment::Time;
 pub use path::{Path, Refusal};
 pub use plan::{
     Bundle, BundleMember, Command, Component, Datagram, ExtMap, Framing, Learning, LocalSocket, MediaState,
@@ -23,4 +23,3 @@ pub use plan::{
 };
 pub use refused::Refused;
 pub use stats::{DropReason, FlowStats, SSRC_SLOTS, SsrcStats};
-pub use time::Time;

@@ -18,11 +18,6 @@ use crate::call::Call;
 use crate::model::{Dtls, Keys, Media, MediaId, Session, SocketSet};
 use crate::negotiate::address;
 
-/// The clock of associations is that of everybody.
-fn at(time: Time) -> dtls::Time {
-    dtls::Time::from_micros(time.as_micros())
-}
-
 impl Call {
     /// A DTLS packet that arrived at one of our sockets.
     pub(crate) fn handle_dtls(
@@ -65,7 +60,7 @@ impl Call {
             .as_mut()
             .zip(trust)
             .map(|(association, trust)| {
-                association.handle_packet(at(now), path, trust, bytes, &mut host.gate(self.key))
+                association.handle_packet(now, path, trust, bytes, &mut host.gate(self.key))
             });
         if !matches!(taken, Some(Ok(()))) {
             session.refused += 1;
@@ -91,10 +86,10 @@ impl Call {
                     continue;
                 };
                 if let Some(target) = target {
-                    association.set_target(at(now), target);
+                    association.set_target(now, target);
                 }
-                if association.poll_timeout().is_some_and(|t| t <= at(now)) {
-                    association.handle_timeout(at(now), &mut host.gate(self.key));
+                if association.poll_timeout().is_some_and(|t| t <= now) {
+                    association.handle_timeout(now, &mut host.gate(self.key));
                 }
                 while let Some((path, bytes)) = association.poll_transmit() {
                     datagrams.push(Datagram {
@@ -110,7 +105,7 @@ impl Call {
                 due = due.into_iter().chain(association.poll_timeout()).min();
             }
         }
-        self.dtls_due = due.map(|t| Time(t.as_micros()).max(now));
+        self.dtls_due = due.map(|t| t.max(now));
         if news {
             self.install(now);
         } else {
@@ -217,13 +212,13 @@ impl Dtls {
         };
         let fits = |a: &Association| a.role() == role && Arc::ptr_eq(a.config(), &config);
         match session.association.as_mut().filter(|a| fits(a)) {
-            Some(association) if session.generation != generation => association.restart(at(now)),
+            Some(association) if session.generation != generation => association.restart(now),
             Some(_) => {}
             None => session.association = Some(Association::new(config, role)),
         }
         session.generation = generation;
         if let Some(association) = &mut session.association {
-            association.expect(at(now), &expected);
+            association.expect(now, &expected);
         }
     }
 }

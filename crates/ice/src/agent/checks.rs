@@ -3,10 +3,10 @@
 use super::Agent;
 use super::pair::{Check, PairState};
 use super::types::{Component, Mode, Role};
+use crate::Time;
 use crate::credentials::Keys;
 use crate::limits::{NOMINATION_DELAY, PACE, RTO, SENDS_MAX};
 use crate::stun::{Class, TransactionId, Writer};
-use crate::time::Time;
 
 /// What one check says.
 pub(super) struct Question {

@@ -24,11 +24,11 @@ pub use types::{
     Stage, State, Strangers, Transmit,
 };
 
+use crate::Time;
 use crate::candidate::{Local, LocalCandidate, RemoteCandidate};
 use crate::credentials::{Credentials, Keys};
 use crate::limits::{LOCALS_MAX, PATIENCE, REMOTES_MAX, SOFTWARE_BYTES_MAX, UFRAG_BYTES_MAX};
 use crate::stun::{Class, Message, TransactionId};
-use crate::time::Time;
 use output::Output;
 use pair::PairState;
 use selected::Selected;

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use super::types::{Component, Role, Route};
+use crate::Time;
 use crate::candidate::{Kind, Local, RemoteCandidate, priority};
 use crate::stun::TransactionId;
-use crate::time::Time;
 
 /// RFC 8445 §6.1.2.6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

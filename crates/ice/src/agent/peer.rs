@@ -6,9 +6,9 @@ use super::Agent;
 use super::pair::{Pair, PairState};
 use super::session::Session;
 use super::types::{Component, PairView, Remote, Role, Stage};
+use crate::Time;
 use crate::candidate::{Local, RemoteCandidate};
 use crate::limits::SWITCH_GUARD;
-use crate::time::Time;
 
 impl Agent {
     /// Takes the peer's credentials from its answer to a description of ours. Whatever they are, ours stand as they were

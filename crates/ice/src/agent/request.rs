@@ -6,10 +6,10 @@ use super::Agent;
 use super::pair::PairState;
 use super::session::Ask;
 use super::types::{Dropped, Event, Handled, Mode, Role, Strangers};
+use crate::Time;
 use crate::candidate::{Foundation, Kind, Local, RemoteCandidate};
 use crate::limits::STRANGER_ANSWERS_PER_SECOND;
 use crate::stun::{Class, ErrorCode, Key, Message, Writer};
-use crate::time::Time;
 
 /// At most this many types are listed in UNKNOWN-ATTRIBUTES.
 const UNKNOWN_LISTED_MAX: usize = 8;

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use super::Agent;
 use super::pair::PairState;
 use super::types::{Dropped, Handled, Role, Route};
+use crate::Time;
 use crate::candidate::Local;
 use crate::stun::{Class, ErrorCode, Message};
-use crate::time::Time;
 
 impl Agent {
     pub(super) fn handle_response(

@@ -11,13 +11,13 @@ use super::Agent;
 use super::checks::Question;
 use super::pair::PairState;
 use super::types::{Component, Dropped, Event, Handled, Liveness, Mode, Role, Route};
+use crate::Time;
 use crate::candidate::Local;
 use crate::credentials::Keys;
 use crate::limits::{
     CONSENT_EXPIRY, CONSENT_INTERVAL, CONSENT_OUTSTANDING_MAX, KEEPALIVE, SUSPICION, SWITCH_GUARD,
 };
 use crate::stun::{Class, Message, TransactionId, Writer};
-use crate::time::Time;
 
 /// Time between consent checks while another pair is alive and this one is not known to be.
 const PROBE_INTERVAL: Duration = Duration::from_millis(400);

@@ -8,13 +8,13 @@ use arrayvec::ArrayVec;
 
 use super::pair::{Pair, PairState};
 use super::types::{Component, Role};
+use crate::Time;
 use crate::candidate::{Kind, Local, RemoteCandidate};
 use crate::credentials::{Credentials, Keys};
 use crate::limits::{
     EARLY_MAX, PAIRS_MAX, REFLEXIVES_MAX, REMOTES_MAX, SENDS_MAX, TRIGGERED_RESERVE, UNPROVEN_PACKETS_MAX,
 };
 use crate::stun::Key;
-use crate::time::Time;
 
 /// What an authenticated request says.
 #[derive(Debug, Clone)]
