@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
 use srtp::{MasterKey, Params, Protection, Receiver, Sender, Suite};
 
 use crate::lab::Host;
@@ -287,12 +289,16 @@ impl Inline {
         let key = line.and_then(|line| line.split_once("inline:"));
         let (_, key) = key.unwrap_or_else(|| panic!("no key in\n{sdp}"));
         let key = key.split(['|', ' ', '=']).next().unwrap_or_default();
-        Self(from_base64(key))
+        Self(BASE64_STANDARD_NO_PAD.decode(key).expect("base64"))
     }
 
     /// As a line of an SDP.
     pub(crate) fn line(&self) -> String {
-        format!("a=crypto:1 {} inline:{}\r\n", Self::SUITE, to_base64(&self.0))
+        format!(
+            "a=crypto:1 {} inline:{}\r\n",
+            Self::SUITE,
+            BASE64_STANDARD_NO_PAD.encode(&self.0)
+        )
     }
 
     /// What packets are protected with.
@@ -301,30 +307,6 @@ impl Inline {
         let key = MasterKey::joined(suite, &self.0).unwrap();
         Params::new(vec![key], Protection::default()).unwrap()
     }
-}
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// Only whole groups of three bytes: keys of 30 bytes need no padding.
-fn to_base64(bytes: &[u8]) -> String {
-    let groups = bytes.chunks_exact(3).flat_map(|group| {
-        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
-        [18, 12, 6, 0].map(|shift| char::from(BASE64[(bits >> shift) as usize & 63]))
-    });
-    groups.collect()
-}
-
-fn from_base64(text: &str) -> Vec<u8> {
-    let digits: Vec<u32> = text
-        .bytes()
-        .map(|c| BASE64.iter().position(|b| *b == c).expect("a base64 digit") as u32)
-        .collect();
-    let groups = digits.chunks_exact(4).flat_map(|group| {
-        let bits = group.iter().fold(0, |bits, digit| bits << 6 | digit);
-        let [_, a, b, c] = bits.to_be_bytes();
-        [a, b, c]
-    });
-    groups.collect()
 }
 
 /// G.711 A-law (ITU-T G.711 table 1) of a 16-bit sample.

@@ -1,58 +1,29 @@
-//! Base64 (RFC 4648 §4) as SDP has it for keys: often without padding.
+//! Base64 (RFC 4648 §4) as SDP has it for keys: often without padding, and wiped from memory with them.
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const BARE: GeneralPurpose = GeneralPurpose::new(&STANDARD, TOLERANT.with_encode_padding(false));
+const PADDED: GeneralPurpose = GeneralPurpose::new(&STANDARD, TOLERANT);
+const TOLERANT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
 
 /// Bytes of a text with or without padding. Bits left over are not looked at; anything else that does not belong there
 /// makes the text unusable.
 pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let padding = text.iter().rev().take_while(|&&b| b == b'=').count();
-    let digits = text.get(..text.len() - padding)?;
-    if padding > 2 || digits.len() % 4 == 1 {
-        return None;
-    }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() * 3 / 4));
-    let (mut bits, mut count) = (0u32, 0u32);
-    for digit in digits {
-        bits = bits << 6 | value(*digit)?;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count & 0xff) as u8);
-        }
-    }
+    let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
+    let length = BARE.decode_slice(text, &mut bytes).ok()?;
+    bytes.truncate(length);
     Some(bytes)
 }
 
 /// The text of these bytes.
 pub(crate) fn encode(bytes: &[u8], pad: bool) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(bytes.len().div_ceil(3) * 4));
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| chunk.get(at).copied().map_or(0, u32::from);
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            if digit <= chunk.len() {
-                let index = (bits >> (18 - 6 * digit) & 0x3f) as usize;
-                text.push(char::from(ALPHABET[index]));
-            } else if pad {
-                text.push('=');
-            }
-        }
-    }
-    text
-}
-
-fn value(digit: u8) -> Option<u32> {
-    let value = match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(value.into())
+    let engine = if pad { PADDED } else { BARE };
+    Zeroizing::new(engine.encode(bytes))
 }
 
 #[cfg(test)]
