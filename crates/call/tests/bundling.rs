@@ -1,31 +1,11 @@
 //! What bundling means for packets: whose transport a media uses, and how the medias on it are told apart.
 
-use call::{Config, Interfaces, LocalAddress, PortRange};
 use ng_protocol::{Dict, Value};
 use plan::{Component, Plan, PlanSet};
 use testkit::TestCalls;
 
 fn calls() -> TestCalls {
-    let mut interfaces = Interfaces::new();
-    let ip = [203, 0, 113, 1].into();
-    let ports = PortRange {
-        min: 30_000,
-        max: 39_999,
-    };
-    interfaces.add(
-        "public",
-        LocalAddress {
-            ip,
-            advertised: ip,
-            ports,
-            excluded: Vec::new(),
-        },
-    );
-    let config = Config {
-        interfaces,
-        ..Config::default()
-    };
-    TestCalls::new(config, 1)
+    TestCalls::new(testkit::config(&["public/203.0.113.1"]), 1)
 }
 
 /// Audio (formats 0 and 100) and video (105 and 100), with these lines at session level and in each section.

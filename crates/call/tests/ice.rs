@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use call::{Config, Interfaces, LocalAddress, Output, PortRange};
+use call::Output;
 use ice::{
     Agent, Component, Credentials, Foundation, Liveness, Local, Mode, Remote, RemoteCandidate, Role,
     Strangers,
@@ -29,28 +29,7 @@ fn addr(text: &str) -> SocketAddr {
 }
 
 impl Lab {
-    fn new(addresses: &[&str]) -> Self {
-        let mut interfaces = Interfaces::new();
-        for ip in addresses {
-            let ip = ip.parse().expect("an address");
-            let ports = PortRange {
-                min: 30_000,
-                max: 39_999,
-            };
-            interfaces.add(
-                "public",
-                LocalAddress {
-                    ip,
-                    advertised: ip,
-                    ports,
-                    excluded: Vec::new(),
-                },
-            );
-        }
-        let config = Config {
-            interfaces,
-            ..Config::default()
-        };
+    fn new(interfaces: &[&str]) -> Self {
         let mut alice = Agent::new(ice::Config {
             mode: Mode::Full,
             role: Role::Controlling,
@@ -69,7 +48,7 @@ impl Lab {
             foundation: Foundation::new("alice").expect("a foundation"),
         });
         Self {
-            calls: TestCalls::new(config, 1),
+            calls: TestCalls::new(testkit::config(interfaces), 1),
             alice,
             sent: Vec::new(),
         }
@@ -234,7 +213,7 @@ fn host(address: &str, end: &str) -> String {
 
 #[test]
 fn media_goes_where_the_checks_went_and_comes_from_there() {
-    let mut lab = Lab::new(&["203.0.113.1", "2001:db8::1"]);
+    let mut lab = Lab::new(&["public/203.0.113.1", "public/2001:db8::1"]);
     // The description names another address than the one alice is at: she is learned from her checks.
     let answer = lab.signal(&host(OTHER, "a=end-of-candidates\r\n"));
     assert_eq!(
@@ -261,7 +240,7 @@ fn media_goes_where_the_checks_went_and_comes_from_there() {
 
 #[test]
 fn a_restart_leaves_no_gap() {
-    let mut lab = Lab::new(&["203.0.113.1"]);
+    let mut lab = Lab::new(&["public/203.0.113.1"]);
     let first = lab.signal(&host(ALICE, "a=end-of-candidates\r\n"));
     lab.run(1_000);
     lab.alice.restart();
@@ -280,7 +259,7 @@ fn a_restart_leaves_no_gap() {
 
 #[test]
 fn consent_that_is_not_renewed_ends_what_is_sent() {
-    let mut lab = Lab::new(&["203.0.113.1"]);
+    let mut lab = Lab::new(&["public/203.0.113.1"]);
     lab.signal(&host(ALICE, "a=end-of-candidates\r\n"));
     lab.run(1_000);
     // Alice is gone.
@@ -292,7 +271,7 @@ fn consent_that_is_not_renewed_ends_what_is_sent() {
 
 #[test]
 fn fragments_come_before_and_after_what_they_belong_to() {
-    let mut lab = Lab::new(&["203.0.113.1"]);
+    let mut lab = Lab::new(&["public/203.0.113.1"]);
     let own = lab.alice.credentials().clone();
     let head = format!("a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", own.ufrag(), own.pwd());
     let section = "m=audio 9 RTP/AVP 8\r\na=mid:0\r\n";
@@ -316,7 +295,7 @@ fn fragments_come_before_and_after_what_they_belong_to() {
 
 #[test]
 fn a_fragment_alone_keeps_no_call() {
-    let mut lab = Lab::new(&["203.0.113.1"]);
+    let mut lab = Lab::new(&["public/203.0.113.1"]);
     let fragment = format!(
         "m=audio 9 RTP/AVP 8\r\na=ice-ufrag:x\r\na=ice-pwd:y\r\n{}",
         host(ALICE, "")
@@ -329,7 +308,7 @@ fn a_fragment_alone_keeps_no_call() {
 
 #[test]
 fn nobody_is_asked_who_may_not_be() {
-    let mut lab = Lab::new(&["203.0.113.1"]);
+    let mut lab = Lab::new(&["public/203.0.113.1"]);
     let mut config = (*lab.calls.config).clone();
     config.media_policy.control = vec![addr("203.0.113.1:2223"), addr("0.0.0.0:9900")];
     lab.calls.config = Arc::new(config);

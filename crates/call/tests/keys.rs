@@ -1,6 +1,6 @@
 //! Keys in SDP and what they mean for packets: SDES, OSRTP, and the bridge between protected and plain.
 
-use call::{Config, Interfaces, LocalAddress, PortRange, RecordingConfig, SrtpPassthrough};
+use call::{Config, RecordingConfig, SrtpPassthrough};
 use ng_protocol::{Dict, Value};
 use plan::{Framing, Plan, RtcpPolicy, Security};
 use testkit::TestCalls;
@@ -22,25 +22,7 @@ fn crypto(tag: u32, suite: &str, of: char) -> String {
 }
 
 fn calls_with(change: impl FnOnce(&mut Config)) -> TestCalls {
-    let mut interfaces = Interfaces::new();
-    let ip = [203, 0, 113, 1].into();
-    let ports = PortRange {
-        min: 30_000,
-        max: 39_999,
-    };
-    interfaces.add(
-        "public",
-        LocalAddress {
-            ip,
-            advertised: ip,
-            ports,
-            excluded: Vec::new(),
-        },
-    );
-    let mut config = Config {
-        interfaces,
-        ..Config::default()
-    };
+    let mut config = testkit::config(&["public/203.0.113.1"]);
     change(&mut config);
     TestCalls::new(config, 1)
 }

@@ -3,34 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use call::{Config, Interfaces, LocalAddress, PortRange};
 use ng_protocol::{Dict, Value};
 use plan::{Component, FlowId, Framing, Learning, Plan, PlanSet, RtcpPolicy};
 use testkit::TestCalls;
 
 fn calls() -> TestCalls {
-    let mut interfaces = Interfaces::new();
-    let ip = [203, 0, 113, 1].into();
-    let ports = PortRange {
-        min: 30_000,
-        max: 39_999,
-    };
-    interfaces.add(
-        "public",
-        LocalAddress {
-            ip,
-            advertised: ip,
-            ports,
-            excluded: Vec::new(),
-        },
-    );
-    TestCalls::new(
-        Config {
-            interfaces,
-            ..Config::default()
-        },
-        1,
-    )
+    TestCalls::new(testkit::config(&["public/203.0.113.1"]), 1)
 }
 
 fn sdp(host: &str, port: u16, rest: &str) -> String {

@@ -15,14 +15,13 @@
 //! reply, `warning:` the text of a warning, `ports: N` how many sockets are in use afterwards. Requests without
 //! `call-id` are about the call `c`.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use call::{Config, Interfaces, LocalAddress, PortRange};
+use call::{Config, Interfaces};
 use ng_protocol::{Dict, Value, json};
 
-use crate::TestCalls;
 use crate::pattern::{Captures, match_text};
+use crate::{TestCalls, add_interface};
 
 /// One request and what has to follow.
 #[derive(Debug, Default)]
@@ -134,23 +133,7 @@ fn parse(text: &str) -> Result<(Interfaces, Vec<Step>), String> {
                 ..Step::default()
             });
         } else if let Some(rest) = line.strip_prefix("interface ") {
-            let (name, address) = rest.split_once('/').unwrap_or(("default", rest));
-            let (ip, advertised) = address.split_once('!').unwrap_or((address, address));
-            let ip: IpAddr = ip.parse().map_err(|_| bad())?;
-            let advertised = advertised.parse().map_err(|_| bad())?;
-            let ports = PortRange {
-                min: 30_000,
-                max: 39_999,
-            };
-            interfaces.add(
-                name,
-                LocalAddress {
-                    ip,
-                    advertised,
-                    ports,
-                    excluded: Vec::new(),
-                },
-            );
+            add_interface(&mut interfaces, rest).ok_or_else(bad)?;
         } else if line.is_empty() || line.starts_with('#') {
         } else {
             let step = steps.last_mut().ok_or_else(bad)?;

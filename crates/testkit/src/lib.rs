@@ -5,9 +5,11 @@
 
 pub mod conversation;
 mod driver;
+mod interfaces;
 mod pattern;
 mod ports;
 
 pub use driver::{Exchange, TestCalls};
+pub use interfaces::{add_interface, config};
 pub use pattern::{Captures, match_text};
 pub use ports::{CountedPorts, TestEnv};

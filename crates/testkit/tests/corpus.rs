@@ -6,10 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
-use call::{Config, Interfaces, LocalAddress, PortRange};
+use call::{Config, Interfaces};
 use ng_protocol::{Dict, Value, json};
 use plan::Learning;
-use testkit::{Captures, TestCalls, match_text};
+use testkit::{Captures, TestCalls, add_interface, match_text};
 
 #[test]
 fn recorded_exchanges() {
@@ -193,11 +193,11 @@ fn config_of(scenario: &Value<'_>) -> Config {
         let spec = pair.last().copied().unwrap_or_default();
         match spec.split_once('=') {
             Some((alias, name)) => interfaces.alias(alias, name),
-            None => add_interface(&mut interfaces, spec),
+            None => add_interface(&mut interfaces, spec).expect(spec),
         }
     }
     if interfaces.logical().is_empty() {
-        add_interface(&mut interfaces, "203.0.113.1");
+        add_interface(&mut interfaces, "203.0.113.1").expect("an address");
     }
     let delayed = argv.contains(&"--endpoint-learning=delayed");
     let dir = argv.iter().find_map(|a| a.strip_prefix("--recording-dir="));
@@ -215,25 +215,5 @@ fn config_of(scenario: &Value<'_>) -> Config {
         learning,
         recording,
         ..Config::default()
-    }
-}
-
-fn add_interface(interfaces: &mut Interfaces, spec: &str) {
-    let (name, address) = spec.split_once('/').unwrap_or(("default", spec));
-    let (ip, advertised) = address.split_once('!').unwrap_or((address, address));
-    if let (Ok(ip), Ok(advertised)) = (ip.parse(), advertised.parse()) {
-        let ports = PortRange {
-            min: 30_000,
-            max: 39_999,
-        };
-        interfaces.add(
-            name,
-            LocalAddress {
-                ip,
-                advertised,
-                ports,
-                excluded: Vec::new(),
-            },
-        );
     }
 }

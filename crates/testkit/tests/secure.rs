@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use call::{Call, Config, DtlsHost, Interfaces, LocalAddress, Output, PortRange};
+use call::{Call, Config, DtlsHost, Output};
 use dtls::{Association, AssociationEvent, Gate, HashFunction, Identity, Library, Path, Trust, Versions};
 use ng_protocol::{Command, CommandKind, Dict, Request, Templates};
 use plan::{CallKey, SocketId, Time};
@@ -37,14 +37,6 @@ const DELAY_MS: (u64, u64) = (5, 60);
 
 fn addr(text: &str) -> SocketAddr {
     text.parse().expect("an address")
-}
-
-fn ice_time(now: Time) -> ice::Time {
-    ice::Time::from_micros(now.as_micros())
-}
-
-fn dtls_time(now: Time) -> dtls::Time {
-    dtls::Time::from_micros(now.as_micros())
 }
 
 fn certificate(origin: Instant) -> Arc<dtls::Config> {
@@ -85,28 +77,11 @@ struct Node {
 
 impl Node {
     fn new(seed: u64, origin: Instant) -> Self {
-        let ip = NODE.parse().expect("an address");
-        let ports = PortRange {
-            min: 30_000,
-            max: 30_999,
-        };
-        let mut interfaces = Interfaces::new();
-        let excluded = Vec::new();
-        interfaces.add(
-            "default",
-            LocalAddress {
-                ip,
-                advertised: ip,
-                ports,
-                excluded,
-            },
-        );
-        let gate = Gate::new(dtls_time(START)).expect("a secret");
+        let gate = Gate::new(START).expect("a secret");
         let host = DtlsHost::new(certificate(origin), vec![gate]);
         let config = Config {
-            interfaces,
             dtls: Some(host.clone()),
-            ..Config::default()
+            ..testkit::config(&[NODE])
         };
         Self {
             env: TestEnv::new(&config.interfaces, seed),
@@ -229,7 +204,7 @@ impl Browser {
         Self {
             agent,
             dtls: Association::new(config, dtls::Role::Server),
-            gate: Gate::new(dtls_time(START)).expect("a secret"),
+            gate: Gate::new(START).expect("a secret"),
             send: None,
             recv: None,
             connections: 0,
@@ -257,13 +232,13 @@ impl Browser {
         let view = sdp.sessions[0].view(0).expect("a media");
         let told = view.fingerprint().expect("a fingerprint");
         let told = dtls::Fingerprint::new(HashFunction::Sha256, &told.digest).expect("32 bytes");
-        self.dtls.expect(dtls_time(now), &[told]);
+        self.dtls.expect(now, &[told]);
         assert_eq!(view.setup(), Some(&sdp::Setup::Active));
         let ufrag = view.ice_ufrag().expect("ICE").to_utf8();
         let pwd = view.ice_pwd().expect("ICE").to_utf8();
         let credentials = ice::Credentials::new(&ufrag, &pwd).expect("credentials");
         self.agent.set_remote(
-            ice_time(now),
+            now,
             ice::Remote {
                 credentials,
                 lite: false,
@@ -285,17 +260,16 @@ impl Browser {
     fn receive(&mut self, now: Time, from: SocketAddr, bytes: &[u8]) {
         match bytes.first() {
             Some(0..=3) => {
-                self.agent.handle_packet(ice_time(now), addr(HOME), from, bytes);
+                self.agent.handle_packet(now, addr(HOME), from, bytes);
             }
             Some(20..=63) => {
                 let path = Path {
                     local: 0,
                     remote: from,
                 };
-                let at = dtls_time(now);
                 let _ = self
                     .dtls
-                    .handle_packet(at, path, Trust::Proven, bytes, &mut self.gate);
+                    .handle_packet(now, path, Trust::Proven, bytes, &mut self.gate);
             }
             _ => {
                 let mut bytes = bytes.to_vec();
@@ -311,15 +285,15 @@ impl Browser {
     /// Time passes; what leaves, and where to.
     fn turn(&mut self, now: Time) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut out = Vec::new();
-        if self.agent.poll_timeout().is_some_and(|t| t <= ice_time(now)) {
-            self.agent.handle_timeout(ice_time(now));
+        if self.agent.poll_timeout().is_some_and(|t| t <= now) {
+            self.agent.handle_timeout(now);
         }
         while let Some(transmit) = self.agent.poll_transmit() {
             out.push((transmit.to, transmit.bytes.to_vec()));
         }
         while self.agent.poll_event().is_some() {}
-        if self.dtls.poll_timeout().is_some_and(|t| t <= dtls_time(now)) {
-            self.dtls.handle_timeout(dtls_time(now), &mut self.gate);
+        if self.dtls.poll_timeout().is_some_and(|t| t <= now) {
+            self.dtls.handle_timeout(now, &mut self.gate);
         }
         while let Some((path, bytes)) = self.dtls.poll_transmit() {
             out.push((path.remote, bytes.into()));
@@ -346,8 +320,8 @@ impl Browser {
     }
 
     fn poll_timeout(&self) -> Option<Time> {
-        let ice = self.agent.poll_timeout().map(|t| Time(t.as_micros()));
-        let dtls = self.dtls.poll_timeout().map(|t| Time(t.as_micros()));
+        let ice = self.agent.poll_timeout();
+        let dtls = self.dtls.poll_timeout();
         ice.into_iter().chain(dtls).min()
     }
 }

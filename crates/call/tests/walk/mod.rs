@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use call::{Config, Interfaces, LocalAddress, PortRange};
 use ng_protocol::{Dict, Value};
 use sdp::Sdp;
 use testkit::TestCalls;
@@ -91,24 +90,5 @@ fn body(profile: &str, lines: &[u8]) -> Vec<u8> {
 }
 
 fn calls() -> TestCalls {
-    let mut interfaces = Interfaces::new();
-    let ip = [203, 0, 113, 1].into();
-    let ports = PortRange {
-        min: 30_000,
-        max: 39_999,
-    };
-    interfaces.add(
-        "public",
-        LocalAddress {
-            ip,
-            advertised: ip,
-            ports,
-            excluded: Vec::new(),
-        },
-    );
-    let config = Config {
-        interfaces,
-        ..Config::default()
-    };
-    TestCalls::new(config, 1)
+    TestCalls::new(testkit::config(&["public/203.0.113.1"]), 1)
 }
