@@ -12,7 +12,7 @@ use crate::cdp::{Browser, Page};
 use crate::lab::{Host, Lab, have, wait_for};
 use crate::nat::{self, Place};
 use crate::ng::{Request, Value};
-use crate::phone::Phone;
+use crate::phone::{PHONE_HZ, Phone};
 use crate::relay::{RELAY_IP, Relay, under_test};
 
 const SCRIPT: &str = include_str!("../fixtures/browser/page.js");
@@ -25,6 +25,10 @@ const BROWSER_IP6: &str = "2001:db8::10";
 const RELAY_IP6: &str = "2001:db8::1";
 /// The phone's.
 pub(crate) const PHONE_IP: &str = "203.0.113.20";
+/// Tags of the first page, of the second, and of the phone.
+pub(crate) const WEB: &str = "web";
+pub(crate) const WEB2: &str = "web2";
+pub(crate) const DESK: &str = "desk";
 /// What the first page whistles, in Hz; the second is a fifth higher.
 pub(crate) const PAGE_HZ: f64 = 1000.0;
 pub(crate) const OTHER_PAGE_HZ: f64 = 1500.0;
@@ -231,6 +235,32 @@ pub(crate) struct Dialog<'a> {
     pub(crate) more: Vec<(&'static str, &'static str)>,
 }
 
+/// A call of a page and a phone. They hang up when it has been played, both still there, and nothing may be left of it.
+pub(crate) fn page_and_phone(
+    stage: Option<Stage>,
+    video: bool,
+    play: impl FnOnce(&Stage, &mut Dialog<'_>, &Page<'_>, &Phone),
+) {
+    let Some(stage) = stage else { return };
+    let (page, phone) = (stage.page(PAGE_HZ, video), stage.phone());
+    let mut call = stage.dialog("page-and-phone");
+    play(&stage, &mut call, &page, &phone);
+    call.end();
+}
+
+/// The same of two pages.
+pub(crate) fn two_pages(
+    stage: Option<Stage>,
+    video: bool,
+    play: impl FnOnce(&mut Dialog<'_>, &Page<'_>, &Page<'_>),
+) {
+    let Some(stage) = stage else { return };
+    let [page, other] = [PAGE_HZ, OTHER_PAGE_HZ].map(|hz| stage.page(hz, video));
+    let mut call = stage.dialog("two-pages");
+    play(&mut call, &page, &other);
+    call.end();
+}
+
 impl Dialog<'_> {
     /// What the relay makes of the offer of `from`, the first of the call.
     pub(crate) fn offer(&self, from: &str, sdp: &str, toward: Toward) -> String {
@@ -283,11 +313,42 @@ impl Dialog<'_> {
         self.stage.relay.ng.ok(&query)
     }
 
+    /// The phone answers the page's offer in plain RTP, with these lines in its SDP. What the page is told.
+    pub(crate) fn phone_answers(&self, page: &Page<'_>, phone: &Phone, lines: &str) -> String {
+        let answer = self.answer(WEB, DESK, &phone.sdp("RTP/AVP", lines), Toward::Browser);
+        page.call("accept", &[json!(answer)]);
+        answer
+    }
+
+    /// A page answers the offer of another.
+    pub(crate) fn page_answers(&self, offer: &str, names: [&str; 2], pages: [&Page<'_>; 2], toward: Toward) {
+        let [from, by] = pages;
+        let answer = sdp(by, "answer", &[json!(offer)]);
+        let answer = self.answer(names[0], names[1], &answer, toward);
+        from.call("accept", &[json!(answer)]);
+    }
+
     /// Ends the call.
     pub(crate) fn hang_up(&self) {
         let request = Request::new("delete").with("call-id", self.id.as_str());
         self.stage.relay.ng.ok(&request);
     }
+
+    /// Ends it, and fails unless the relay soon has nothing left of any call.
+    pub(crate) fn end(&self) {
+        self.hang_up();
+        self.stage.assert_nothing_left();
+    }
+}
+
+/// The SDP that a function of the page returns.
+pub(crate) fn sdp(page: &Page<'_>, function: &str, args: &[Json]) -> String {
+    page.call(function, args).as_str().unwrap().to_owned()
+}
+
+/// The offer of a page that has all its candidates.
+pub(crate) fn offer_of(page: &Page<'_>) -> String {
+    sdp(page, "offer", &[])
 }
 
 /// The state of a page.
@@ -337,4 +398,17 @@ pub(crate) fn phone_hears(phone: &Phone, hz: f64) {
     wait_for(&format!("the phone to hear {hz} Hz"), PATIENCE, || {
         phone.count() >= 25 && phone.share_of(hz) > 0.8
     });
+}
+
+/// Waits until page and phone hear each other, and returns what the page reports.
+pub(crate) fn both_hear(page: &Page<'_>, phone: &Phone) -> Json {
+    let report = page_hears(page, PHONE_HZ);
+    phone_hears(phone, PAGE_HZ);
+    report
+}
+
+/// Waits until two pages hear each other.
+pub(crate) fn pages_hear(page: &Page<'_>, other: &Page<'_>) {
+    page_hears(page, OTHER_PAGE_HZ);
+    page_hears(other, PAGE_HZ);
 }
