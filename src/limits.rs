@@ -100,3 +100,15 @@ pub const TCP_REPLIES: usize = 64;
 
 /// Control shards.
 pub const SHARDS: usize = 16;
+
+/// Ways from a local address to a peer whose next hop is known at a time; flows on others stay with the sockets.
+pub const NEXT_HOPS: usize = 1 << 16;
+
+/// Ways waiting to be looked up.
+pub const NEXT_HOPS_WANTED: usize = 4096;
+
+/// Changed routes noted one by one; more of them at a time make every way be looked up again.
+pub const ROUTE_CHANGES: usize = 64;
+
+/// Receive buffer in bytes for what the kernel tells about its network; what does not fit makes us ask for everything.
+pub const NETLINK_RCVBUF_BYTES: usize = 1 << 20;

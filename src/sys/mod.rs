@@ -7,6 +7,7 @@ pub mod addr;
 pub mod epoll;
 pub mod memory;
 pub mod mmsg;
+pub mod netlink;
 pub mod pktinfo;
 pub mod process;
 pub mod socket;

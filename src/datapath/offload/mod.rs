@@ -15,6 +15,8 @@
 //! kernel, however many packets wait in the socket by then or get lost on their way: a later one settles it. When the
 //! flow moves out, the worker closes the gate: what comes later goes up the stack, what came before has left.
 
+pub mod nexthop;
+
 use std::net::SocketAddr;
 
 use plan::Refusal;
