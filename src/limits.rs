@@ -33,6 +33,9 @@ pub const OUTBOX_PACKETS: usize = 1024;
 /// Sockets reported by one `epoll_wait`.
 pub const EPOLL_EVENTS: usize = 256;
 
+/// Queues of one device that have rings.
+pub const RING_QUEUES: usize = 64;
+
 /// Commands waiting for one worker. A full queue delays the reply and never drops a plan.
 pub const WORKER_COMMANDS: usize = 4096;
 

@@ -3,6 +3,7 @@
 pub mod env;
 pub mod io;
 pub mod io_epoll;
+pub mod io_xdp;
 pub mod offload;
 pub mod ports;
 pub mod worker;

@@ -11,3 +11,4 @@ pub mod netlink;
 pub mod pktinfo;
 pub mod process;
 pub mod socket;
+pub mod xsk;

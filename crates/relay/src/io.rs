@@ -164,6 +164,11 @@ impl Batch {
         self.arrivals.is_empty()
     }
 
+    /// Spare buffers that are left.
+    pub const fn room(&self) -> usize {
+        self.capacity - self.arrivals.len()
+    }
+
     /// No spare buffer is left.
     pub const fn is_full(&self) -> bool {
         self.arrivals.len() == self.capacity
