@@ -42,6 +42,10 @@ texts! {
         NoProgram = "no-program",
         /// The peer's address has not been learned for good yet.
         Learning = "learning",
+        /// The kernel may have it: from its next packet on.
+        Moving = "moving",
+        /// Its packets came again and again: the loop is cut here.
+        Loop = "loop",
         /// No packet has said yet which stream it is.
         NoStream = "no-stream",
         /// Its packets go nowhere: no sink, or the media's direction or a command forbids it.

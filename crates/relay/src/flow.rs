@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::io::Arrival;
 use crate::keys::Keying;
+use crate::offload::Offer;
 use crate::state::State;
 use crate::table::Slot;
 
@@ -80,6 +81,8 @@ pub(crate) struct Flow {
     /// By the plan before.
     pub(crate) was_kept: Kept,
     pub(crate) news: News,
+    /// What the kernel was asked to do.
+    pub(crate) offer: Offer,
     /// The most that one packet can cause: datagrams, and how many of them are changed.
     pub(crate) fanout: Fanout,
 }
@@ -152,6 +155,7 @@ impl Flow {
             kept: Kept::default(),
             was_kept: Kept::default(),
             news: News::default(),
+            offer: Offer::default(),
             fanout: Fanout::default(),
         }
     }
@@ -176,6 +180,7 @@ impl Flow {
         (self.rtcp_slot, self.rtp_slot, self.transport) = (None, None, None);
         (self.recv, self.send) = (Keying::Plain, Keying::Plain);
         self.members.clear();
+        self.offer = Offer::default();
     }
 
     /// A source that may send media: with ICE only one that has passed a check.

@@ -102,7 +102,7 @@ impl Relay {
         let flow = flow.ok_or(DropReason::NoFlow)?;
         // After authentication: forged copies of a packet to come must not make it look like a loop.
         if !shared && flow.state.guard.is_loop_rtp(now, packet.bytes) {
-            return Err(self.looped(member));
+            return Err(self.looped(now, member));
         }
         let arrived = arrived(now, owner, packet.arrival, flow, limits::SILENCE_US);
         let (streams, friends) = (&flow.state.streams, &flow.plan.friends);
@@ -121,14 +121,14 @@ impl Relay {
         if let Some(known) = flow.state.bundle.as_mut().filter(|_| trusted) {
             known.received.note(header.ssrc.0, member);
         }
-        flow.state.heard = true;
+        let first = !std::mem::replace(&mut flow.state.heard, true);
         if let Admitted::Learned { fresh } = admitted {
             self.learned(owner.slot, fresh);
         }
         let media = self.table.flows.get_mut(member as usize);
         let media = media.ok_or(DropReason::NoFlow)?;
         if shared && media.state.guard.is_loop_rtp(now, packet.bytes) {
-            return Err(self.looped(member));
+            return Err(self.looped(now, member));
         }
         media.state.heard = true;
         media.accepted(now, packet.arrival);
@@ -137,8 +137,14 @@ impl Relay {
             .state
             .streams
             .receive(now, header, len, trusted, rates, &media.plan.stats);
+        let (watched, call) = (media.offer.watched, media.call);
         if !media.plan.taps.is_empty() {
             self.tap_ingress(now, owner, member, packet);
+        }
+        if first {
+            self.look_again_at_call(call);
+        } else if watched {
+            self.watch(now, member, header);
         }
         Ok(())
     }
@@ -149,11 +155,15 @@ impl Relay {
         let Some(flow) = self.table.flows.get_mut(slot as usize) else {
             return;
         };
-        flow.state.heard = true;
+        let first = !std::mem::replace(&mut flow.state.heard, true);
         flow.accepted(now, packet.arrival);
+        let call = flow.call;
         let transport = flow.transport.and_then(|t| self.table.flows.get_mut(t as usize));
         if let Some(transport) = transport {
             transport.state.heard = true;
+        }
+        if first {
+            self.look_again_at_call(call);
         }
     }
 
@@ -288,14 +298,15 @@ impl Relay {
             .get_mut(slot as usize)
             .ok_or(DropReason::NoFlow)?;
         if flow.state.guard.is_loop_other(now, packet.bytes) {
-            Err(self.looped(slot))
+            Err(self.looped(now, slot))
         } else {
             Ok(())
         }
     }
 
     #[cold]
-    fn looped(&mut self, slot: Slot) -> DropReason {
+    fn looped(&mut self, now: Time, slot: Slot) -> DropReason {
+        self.goes_in_circles(now, slot);
         self.news(slot, |news| news.looped = true);
         DropReason::Loop
     }
@@ -305,7 +316,7 @@ impl Relay {
         let Some(flow) = self.table.flows.get_mut(slot as usize) else {
             return;
         };
-        let tells = flow.plan.source.learning != Learning::Off;
+        let (tells, call) = (flow.plan.source.learning != Learning::Off, flow.call);
         if fresh {
             flow.state.streams.distrust_all();
             if flow.plan.component == Component::Mux {
@@ -324,6 +335,7 @@ impl Relay {
         if tells {
             self.news(slot, |news| news.learned = true);
         }
+        self.look_again_at_call(call);
     }
 
     fn news(&mut self, slot: Slot, set: impl FnOnce(&mut crate::flow::News)) {
@@ -391,6 +403,6 @@ fn arrived(now: Time, owner: SocketOwner, arrival: &Arrival, flow: &Flow, patien
         from: arrival.source,
         local: owner.local,
         signalled: flow.plan.peer,
-        patience_us,
+        patience_us: patience_us + flow.offer.patience_us(),
     }
 }

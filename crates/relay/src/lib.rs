@@ -2,12 +2,13 @@
 //!
 //! One [`Relay`] belongs to one worker. Its loop:
 //!
-//! 1. [`Relay::apply`] every waiting command, send what [`Relay::poll_datagrams`] has, then [`Relay::drain_released`]
+//! 1. [`Relay::foresee`] and [`Relay::apply`] every waiting command, doing what [`Relay::poll_offload`] says after each
+//!    of both (only if flows are offered to the kernel), send what [`Relay::poll_datagrams`] has, then [`Relay::drain_released`]
 //!    (close or reuse those sockets);
 //! 2. receive into a [`Batch`], waiting no longer than [`Relay::poll_timeout`];
 //! 3. [`Relay::receive`] and send the [`Outbox`] until the batch is done;
 //! 4. [`Relay::handle_timeout`] and send the outbox;
-//! 5. [`Relay::drain_events`], [`Relay::drain_taps`].
+//! 5. [`Relay::drain_events`], [`Relay::drain_taps`], [`Relay::poll_offload`].
 //!
 //! Invariants: every packet in is sent, handed up, or dropped for exactly one [`plan::DropReason`]; nothing is
 //! allocated, locked or logged for a packet that is forwarded, but for the first of a flow; a set of plans applies as a whole, between batches.
@@ -87,6 +88,7 @@ pub struct Relay {
     taps: tap::Taps,
     timers: timers::Timers,
     datagrams: control::Datagrams,
+    offload: offload::Offers,
     rng: SmallRng,
     /// Where a packet is unprotected that goes on as it came.
     copy: Vec<u8>,
@@ -104,6 +106,7 @@ impl Relay {
             taps: tap::Taps::default(),
             timers: timers::Timers::default(),
             datagrams: control::Datagrams::default(),
+            offload: offload::Offers::default(),
             rng: SmallRng::seed_from_u64(config.seed),
             copy: Vec::with_capacity(srtp::limits::PACKET_LEN_MAX),
             totals: Totals::default(),
@@ -121,6 +124,7 @@ impl Relay {
                 for slot in self.table.slots_of(call) {
                     self.set_timers(now, slot);
                 }
+                self.replanned(call);
             }
             Command::Remove(call) => self.table.remove(call),
             Command::Send(datagram) => self.queue(datagram),

@@ -95,3 +95,12 @@ pub const RTCP_MEMBERS: usize = 16;
 /// How long packets under the keys before the last change are accepted from where the peer is, until there is one under
 /// the new keys, in µs. An offer names new keys; the party uses them when it has the answer, or even later.
 pub const REKEY_GRACE_US: u64 = 5_000_000;
+
+/// How old news of a flow that the kernel forwards may be, in µs.
+pub const KERNEL_NEWS_US: u64 = 250_000;
+
+/// Time between two offers of the same flow to the kernel, in µs: what changes faster stays here.
+pub const OFFER_INTERVAL_US: u64 = 200_000;
+
+/// How long a flow whose packets came again and again is not offered to the kernel, in µs.
+pub const LOOP_REST_US: u64 = 5_000_000;

@@ -129,6 +129,19 @@ impl Sources {
         self.learned.as_ref()
     }
 
+    /// The learned source, if it stays the one until another says or does something.
+    pub(crate) fn settled(&self, policy: &SourcePolicy) -> Option<&Learned> {
+        let stays = |learned: &&Learned| learned.settled || policy.learning == Learning::Off;
+        self.learned.as_ref().filter(stays)
+    }
+
+    /// The learned source was heard elsewhere.
+    pub(crate) fn note_heard(&mut self, at: Time) {
+        if let Some(learned) = &mut self.learned {
+            learned.heard = learned.heard.max(at);
+        }
+    }
+
     /// The flow's sockets have changed: `moved` says where the old one stands now.
     pub(crate) fn renumber(&mut self, moved: impl FnOnce(u8) -> u8) {
         if let Some(learned) = &mut self.learned {

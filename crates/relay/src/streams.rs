@@ -6,13 +6,15 @@ use plan::{FlowStats, SSRC_SLOTS, SsrcStats, Time};
 use rtp::rtcp::ReportBlock;
 use rtp::{Header, RtpTime, SeqNo};
 
-use crate::limits;
+use crate::{KernelCounts, limits};
 
 /// RFC 3550 A.1: a jump ahead by more than this is a restart of the sender.
 const MAX_DROPOUT: i32 = 3000;
 /// RFC 3550 A.1: a packet late by more than this is a restart of the sender.
 const MAX_MISORDER: i32 = 100;
 const LATE_MIN: i32 = -MAX_MISORDER;
+/// Half of all sequence numbers.
+const HALF_CYCLE: i64 = 1 << 15;
 /// Clock rate in Hz of a payload type that nobody named.
 const DEFAULT_CLOCK_RATE: u32 = 8000;
 /// Jitter says nothing before the estimator (gain 1/16, RFC 3550 A.8) has seen this many intervals.
@@ -117,6 +119,39 @@ impl Streams {
         self.slots.iter().any(|s| s.used && s.trusted)
     }
 
+    /// Something of this SSRC came lately, as far as can be known of what the kernel forwards.
+    pub(crate) fn goes_on(&self, now: Time, ssrc: u32) -> bool {
+        let patience_us = limits::SILENCE_US + limits::KERNEL_NEWS_US;
+        self.find(ssrc)
+            .is_some_and(|s| now.0.saturating_sub(s.heard.0) < patience_us)
+    }
+
+    /// The SSRC that the learned source has sent last.
+    pub(crate) fn latest_trusted(&self) -> Option<u32> {
+        let trusted = self.slots.iter().filter(|s| s.used && s.trusted);
+        trusted.max_by_key(|s| s.heard).map(|s| s.ssrc)
+    }
+
+    /// Counts what the kernel has forwarded of an SSRC: by how many sequence numbers the stream went on. `base` is added
+    /// to the kernel's numbers, and found out from the first of them.
+    pub(crate) fn forwarded(
+        &mut self,
+        at: Time,
+        ssrc: u32,
+        counts: &KernelCounts,
+        base: &mut Option<u32>,
+        rates: &[(u8, u32)],
+        stats: &FlowStats,
+    ) -> u32 {
+        let known = self.slots.iter_mut().zip(&stats.ssrc);
+        let Some((stream, slot)) = known.into_iter().find(|(s, _)| s.used && s.ssrc == ssrc) else {
+            return u32::MAX;
+        };
+        let ahead = stream.forwarded(at, counts, base, rates, stats);
+        stream.publish(slot);
+        ahead
+    }
+
     /// The learned source is another one from now on.
     pub(crate) fn distrust_all(&mut self) {
         self.slots.iter_mut().for_each(|s| s.trusted = false);
@@ -169,20 +204,7 @@ impl Stream {
 
     #[inline]
     fn receive(&mut self, now: Time, header: Header, len: usize, rates: &[(u8, u32)], stats: &FlowStats) {
-        let pt = header.pt.get();
-        if pt != self.pt {
-            (self.pt, self.pt_since) = (pt, self.packets);
-            stats.saw_payload_type(pt);
-            let rate = rates
-                .iter()
-                .find(|(p, _)| *p == pt)
-                .map_or(DEFAULT_CLOCK_RATE, |(_, rate)| (*rate).max(1));
-            if rate != self.clock_rate {
-                self.clock_rate = rate;
-                self.intervals = 0;
-                self.jitter_16 = 0;
-            }
-        }
+        self.carries(header.pt.get(), rates, stats);
         self.packets += 1;
         self.bytes += len as u64;
         self.heard = now;
@@ -190,6 +212,65 @@ impl Stream {
             self.interval(now, header.ts);
         }
         self.last_ts = header.ts.0;
+    }
+
+    /// The payload type of the next packet.
+    #[inline]
+    fn carries(&mut self, pt: u8, rates: &[(u8, u32)], stats: &FlowStats) {
+        if pt == self.pt {
+            return;
+        }
+        (self.pt, self.pt_since) = (pt, self.packets);
+        stats.saw_payload_type(pt);
+        let rate = rates
+            .iter()
+            .find(|(p, _)| *p == pt)
+            .map_or(DEFAULT_CLOCK_RATE, |(_, rate)| (*rate).max(1));
+        if rate != self.clock_rate {
+            self.clock_rate = rate;
+            self.intervals = 0;
+            self.jitter_16 = 0;
+        }
+    }
+
+    /// Packets that the kernel has forwarded. Jitter stays what it was: nobody measured it.
+    fn forwarded(
+        &mut self,
+        at: Time,
+        counts: &KernelCounts,
+        base: &mut Option<u32>,
+        rates: &[(u8, u32)],
+        stats: &FlowStats,
+    ) -> u32 {
+        self.carries(counts.payload_type, rates, stats);
+        self.packets += counts.packets;
+        self.bytes += counts.bytes;
+        self.heard = self.heard.max(at);
+        self.last_ts = counts.timestamp;
+        let base = *base.get_or_insert_with(|| {
+            // The kernel's first number is that of a packet, ours may be a cycle behind it.
+            let ahead = i64::from(counts.highest_seq) - i64::from(low(self.max_seq).0);
+            let cycle = if ahead < -HALF_CYCLE { 1 << 16 } else { 0 };
+            (self.max_seq & 0xffff_0000).wrapping_add(cycle)
+        });
+        let highest = counts.highest_seq.wrapping_add(base);
+        let ahead = highest.wrapping_sub(self.max_seq);
+        let ahead = u32::try_from(ahead.cast_signed()).unwrap_or(0);
+        let packets = u32::try_from(counts.packets).unwrap_or(u32::MAX);
+        if ahead > packets.saturating_add(MAX_DROPOUT.cast_unsigned()) {
+            // The sender has begun anew further on.
+            self.lost_before = self.lost();
+            self.base_seq = highest.wrapping_sub(packets).wrapping_add(1);
+            self.unique = 0;
+        }
+        self.max_seq = self.max_seq.wrapping_add(ahead);
+        let fresh = 1_u64.checked_shl(ahead).unwrap_or(0).wrapping_sub(1);
+        self.window = self.window.checked_shl(ahead).unwrap_or(0) | fresh;
+        self.unique = self.unique.saturating_add(packets);
+        let twice = self.unique.saturating_sub(self.expected());
+        self.unique -= twice;
+        self.duplicates = self.duplicates.saturating_add(twice);
+        ahead
     }
 
     /// RFC 3550 A.1 without the probation: the packet's source was examined already. True if the packet moves the

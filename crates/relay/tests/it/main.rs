@@ -8,6 +8,7 @@ mod invariants;
 mod kept;
 mod learning;
 mod moving;
+mod offload;
 mod rtcp;
 mod srtp;
 mod strangers;

@@ -185,6 +185,11 @@ impl World {
         &self.stats[nth - 1]
     }
 
+    /// The same, to be named by another plan.
+    pub(crate) fn shared_stats(&self, nth: usize) -> Arc<FlowStats> {
+        Arc::clone(&self.stats[nth - 1])
+    }
+
     /// Many datagrams at once, of the same bytes: how many are handed up and how many dropped.
     pub(crate) fn arrive_all(&mut self, from: &[(&str, u32)], bytes: &[u8]) -> (u64, u64) {
         let before = self.relay.totals();
