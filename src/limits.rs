@@ -115,3 +115,25 @@ pub const ROUTE_CHANGES: usize = 64;
 
 /// Receive buffer in bytes for what the kernel tells about its network; what does not fit makes us ask for everything.
 pub const NETLINK_RCVBUF_BYTES: usize = 1 << 20;
+
+/// Local addresses whose ports the program in the kernel knows; each takes 256 KiB there.
+pub const KERNEL_ADDRESSES: usize = 64;
+
+/// Flows that may be in the kernel at once; each takes 128 bytes there, and 64 for each processor.
+pub const KERNEL_ENTRIES: usize = 262_144;
+
+/// Bytes that counters of flows in the kernel may take on machines with many processors.
+const KERNEL_COUNTS_BYTES: usize = 256 << 20;
+
+/// [`KERNEL_ENTRIES`], or what the counters leave room for.
+pub const fn kernel_entries_max(processors: usize) -> usize {
+    let room = KERNEL_COUNTS_BYTES / (64 * processors);
+    if room < KERNEL_ENTRIES {
+        room
+    } else {
+        KERNEL_ENTRIES
+    }
+}
+
+/// How long an entry of the kernel's table rests before it is used again: no processor handles one packet longer.
+pub const KERNEL_REST: Duration = Duration::from_millis(100);

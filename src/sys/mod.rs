@@ -4,6 +4,7 @@
 //! calls, packets or commands.
 
 pub mod addr;
+pub mod bpf;
 pub mod epoll;
 pub mod memory;
 pub mod mmsg;

@@ -1,0 +1,89 @@
+//! The program over packets, by `BPF_PROG_TEST_RUN`: the kernel runs it, and nothing is sent.
+
+mod forward;
+mod frame;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use plan::{FlowId, FlowStats, Framing, LocalSocket, SocketId};
+use relay::KernelFlow;
+
+use super::{Entry, EntryId, Kernel, NextHop, Served, Setup, Table, Unavailable, WorkerTable};
+
+const XDP_PASS: i32 = 2;
+const XDP_TX: i32 = 3;
+
+/// The loopback device, at which test runs arrive.
+const LOOPBACK: u32 = 1;
+const SSRC: u32 = 0x1122_3344;
+const V4: &str = "192.0.2.1:30000";
+const V6: &str = "[2001:db8::1]:30000";
+
+/// The program with a table of one worker, or `None` where we may not load it.
+fn loaded(addresses: &[&str]) -> Option<(Kernel, WorkerTable)> {
+    let setup = Setup {
+        addresses: addresses.iter().map(|a| address(a).ip()).collect(),
+        workers: 1,
+        entries: 64,
+    };
+    let mut kernel = match Kernel::load(&setup) {
+        Ok(kernel) => kernel,
+        Err(error @ (Unavailable::NoCapability | Unavailable::NoBpf)) => {
+            let text = format!("SKIPPED, this test loads a BPF program: {error}");
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{text}");
+            let _ = writeln!(std::io::stderr(), "{text}");
+            return None;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    setup
+        .addresses
+        .iter()
+        .for_each(|ip| kernel.serve(*ip, Served::Native));
+    let table = kernel.worker_table(0);
+    Some((kernel, table))
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+/// A flow of RTP with payload types 0, 8 and 101, from `source` to `local`, out of `out`, to `dest`.
+fn entry(source: &str, local: &str, out: &str, dest: &str) -> Entry {
+    let socket = |addr| LocalSocket {
+        id: SocketId(1),
+        addr: address(addr),
+    };
+    let stats = Arc::new(FlowStats::default());
+    Entry {
+        flow: KernelFlow {
+            flow: FlowId(1),
+            local: socket(local),
+            source: address(source),
+            framing: Framing::Rtp,
+            ssrc: Some(SSRC),
+            payload_types: 1 | 1 << 8 | 1 << 101,
+            out: socket(out),
+            dest: address(dest),
+            tos: 0xb8,
+            stats: Arc::clone(&stats),
+            sink_stats: stats,
+        },
+        hop: NextHop {
+            device: LOOPBACK,
+            source: [2, 0, 0, 0, 0, 3],
+            dest: [2, 0, 0, 0, 0, 4],
+            vlan: None,
+            mtu: 1500,
+            ttl: 64,
+        },
+    }
+}
+
+fn open(table: &mut WorkerTable, entry: &Entry) -> EntryId {
+    let id = table.publish(entry).expect("room in the table");
+    table.force(id);
+    id
+}
