@@ -27,6 +27,7 @@ mod explain_keys;
 mod families;
 mod lab;
 mod nat;
+mod nexthop;
 mod ng;
 mod open_net;
 mod peers_baresip;

@@ -324,3 +324,6 @@ impl Links {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! Invariant: whatever the kernel tells about is looked up again before the next thing is read, and what it could not
 //! tell (its queue to us overflowed) makes everything be looked up again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -34,6 +34,8 @@ const RECHECK_SHARE: u32 = 10;
 
 /// Groups of `NETLINK_ROUTE`: devices, neighbours, then addresses, routes and rules of IPv4 and IPv6, next-hop objects.
 const GROUPS: &[u32] = &[1, 3, 5, 7, 8, 9, 11, 19, 32];
+/// The first socket is the one for these.
+const ROUTE_EVENTS: usize = 0;
 /// The group of `NETLINK_XFRM` for policies.
 const GROUP_POLICY: u32 = 4;
 
@@ -64,8 +66,8 @@ struct Changes {
     all: bool,
     /// Ways to there.
     routes: Vec<Prefix>,
-    /// Answers of ways by these neighbours.
-    neighbours: HashSet<NeighbourKey>,
+    /// Answers of ways by these neighbours; true = which the kernel has to make sure of.
+    neighbours: HashMap<NeighbourKey, bool>,
     /// Some answer became another one.
     answers: bool,
 }
@@ -151,6 +153,8 @@ impl Resolution {
         for at in 0..self.events.len() {
             loop {
                 match self.events[at].receive(buffer, false) {
+                    // Of IPsec: rare, and read as a whole. Its numbers mean other things elsewhere.
+                    Ok(_) if at != ROUTE_EVENTS => self.changes.host = true,
                     Ok(bytes) => {
                         for message in wire::messages(bytes) {
                             handle(&mut self.host, &mut self.neighbours, &mut self.changes, &message);
@@ -200,12 +204,14 @@ impl Resolution {
             let by = |(way, route): (&Way, &Result<Route, Refusal>)| {
                 let route = route.as_ref().ok()?;
                 neighbours
-                    .contains(&(route.device, route.neighbour))
+                    .contains_key(&(route.device, route.neighbour))
                     .then_some(*way)
             };
             let hit: Vec<Way> = self.ways.iter().filter_map(by).collect();
             hit.into_iter().for_each(|way| self.publish(&way));
-            neighbours.into_iter().for_each(|key| self.use_doubtful(key));
+            for (key, _) in neighbours.into_iter().filter(|(_, doubtful)| *doubtful) {
+                self.use_neighbour(key);
+            }
         }
     }
 
@@ -260,15 +266,17 @@ impl Resolution {
             neighbour::UNKNOWN
         });
         self.neighbours.insert(key, known);
-        self.use_doubtful(key);
+        if known.is_doubtful() {
+            self.use_neighbour(key);
+        }
     }
 
     /// Does for a neighbour what packets through the network stack would do: theirs go past it.
-    fn use_doubtful(&mut self, key: NeighbourKey) {
-        let Some(known) = self.neighbours.get_mut(&key) else {
+    fn use_neighbour(&mut self, key: NeighbourKey) {
+        let Some(known) = self.neighbours.get_mut(&key).filter(|n| n.wants_use()) else {
             return;
         };
-        if known.is_doubtful() && self.host.use_neighbour(key).is_err() && known.address.is_none() {
+        if self.host.use_neighbour(key).is_err() && known.usable().is_err() {
             known.state = libc::NUD_FAILED;
         }
     }
@@ -317,11 +325,7 @@ impl Resolution {
         self.publish_links();
         self.look_up_all();
         let keys: Vec<NeighbourKey> = self.neighbours.keys().copied().collect();
-        for key in keys {
-            if self.neighbours.get(&key).is_some_and(Neighbour::wants_use) {
-                let _ = self.host.use_neighbour(key);
-            }
-        }
+        keys.into_iter().for_each(|key| self.use_neighbour(key));
         self.changes.answers |= !self.ways.is_empty();
     }
 }
@@ -350,8 +354,10 @@ fn handle(
             if let Some(known) = neighbours.get_mut(&key)
                 && *known != news
             {
+                // Gone from where it was: packets would have it searched for everywhere.
+                let lost = known.usable().is_ok() && news.state & libc::NUD_FAILED != 0;
                 *known = news;
-                changes.neighbours.insert(key);
+                *changes.neighbours.entry(key).or_default() |= lost || news.is_doubtful();
             }
         }
         libc::RTM_NEWROUTE | libc::RTM_DELROUTE => match route::destinations(message) {
@@ -360,7 +366,7 @@ fn handle(
             Some(_) => changes.all = true,
             None => {}
         },
-        // Rules, next-hop objects, IPsec policies: rare, and read as a whole.
+        // Rules, next-hop objects: rare, and read as a whole.
         _ => changes.host = true,
     }
 }
