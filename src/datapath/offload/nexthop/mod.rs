@@ -1,7 +1,7 @@
 //! Next hops by rtnetlink: the device, neighbour and MTU that packets from a local address to a peer take.
 //!
 //! One thread asks the kernel about routes and neighbours and listens to what changes; workers find its answers in a
-//! shared map and never wait for it ([`shared`]). A way nobody has asked for since the last sweep is forgotten: workers
+//! shared map and never wait for it (`shared`). A way nobody has asked for since the last sweep is forgotten: workers
 //! ask for what they use whenever [`NextHops::generation`](super::NextHops::generation) has counted up, and every
 //! sweep counts it up. Packets that a BPF program forwards do not tell the kernel that a neighbour is in use, so the
 //! thread does, as `NTF_USE`.
@@ -11,7 +11,7 @@
 //! to the network stack. Of several next hops of a route the kernel's own choice is taken. What a lookup does not show
 //! and is not looked for: routes that have a TOS of their own (`ip route add ... tos`), and what netfilter would do.
 //!
-//! The messages are read and written here, by [`wire`], and not by a crate: of the crates for rtnetlink none knows IPsec
+//! The messages are read and written here, by `wire`, and not by a crate: of the crates for rtnetlink none knows IPsec
 //! policies, and reading attributes one by one is what makes "a rule with anything unknown in it" a simple question.
 
 mod host;
