@@ -86,7 +86,12 @@ impl<'a> Receivers<'a> {
 }
 
 impl Contexts<Receiver> for Receivers<'_> {
-    fn context(&mut self, number: usize) -> Option<&mut Receiver> {
+    fn context(&self, number: usize) -> Option<&Receiver> {
+        let keys = self.0.get(number)?.state.keys.as_ref()?;
+        keys.recv.current.as_ref()
+    }
+
+    fn context_mut(&mut self, number: usize) -> Option<&mut Receiver> {
         Receivers(self.0).take(Slot::try_from(number).ok()?)
     }
 }
@@ -95,7 +100,12 @@ impl Contexts<Receiver> for Receivers<'_> {
 pub(crate) struct Senders<'a>(pub(crate) &'a mut Slab<Box<Flow>>);
 
 impl Contexts<Sender> for Senders<'_> {
-    fn context(&mut self, number: usize) -> Option<&mut Sender> {
+    fn context(&self, number: usize) -> Option<&Sender> {
+        let keys = self.0.get(number)?.state.keys.as_ref()?;
+        keys.send.current.as_ref()
+    }
+
+    fn context_mut(&mut self, number: usize) -> Option<&mut Sender> {
         let keys = self.0.get_mut(number)?.state.keys.as_mut()?;
         keys.send.current.as_mut()
     }

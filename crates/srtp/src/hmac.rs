@@ -6,7 +6,8 @@
 use sha1::block_api::compress;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-const BLOCK_LEN: usize = 64;
+/// Length of a block of SHA-1.
+pub(crate) const BLOCK_LEN: usize = 64;
 
 /// Length of a whole tag.
 pub(crate) const TAG_LEN: usize = 20;
@@ -16,8 +17,36 @@ const INITIAL: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0
 
 /// A key, ready for use.
 pub(crate) struct Key {
-    inner: [u32; 5],
-    outer: [u32; 5],
+    pub(crate) inner: [u32; 5],
+    pub(crate) outer: [u32; 5],
+}
+
+/// What is to be authenticated.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<'t> {
+    pub(crate) key: &'t Key,
+    pub(crate) bytes: &'t [u8],
+    /// Follows the bytes.
+    pub(crate) ending: Option<[u8; 4]>,
+}
+
+impl Text<'_> {
+    /// Blocks that are hashed behind the key's first midstate: with the byte and the length that end a message.
+    #[inline]
+    pub(crate) fn blocks(&self) -> usize {
+        let ending = self.ending.map_or(0, |ending| ending.len());
+        (self.bytes.len() + ending + 9).div_ceil(BLOCK_LEN)
+    }
+}
+
+/// The tag of one text.
+#[inline]
+pub(crate) fn tag(text: &Text<'_>) -> [u8; TAG_LEN] {
+    let mut message = text.key.begin_with(text.bytes);
+    if let Some(ending) = &text.ending {
+        message.update(ending);
+    }
+    message.finish()
 }
 
 impl Drop for Key {
@@ -43,6 +72,14 @@ impl Key {
             inner: behind(0x36),
             outer: behind(0x5c),
         }
+    }
+
+    /// Begins a message with these bytes.
+    #[inline]
+    pub(crate) fn begin_with(&self, bytes: &[u8]) -> Message<'_> {
+        let mut message = self.begin();
+        message.update(bytes);
+        message
     }
 
     /// Begins a message.
@@ -114,7 +151,8 @@ fn finish(state: &mut [u32; 5], tail: &mut [u8; BLOCK_LEN], tail_len: usize, len
     compress(state, &[*tail]);
 }
 
-fn to_bytes(state: [u32; 5]) -> [u8; TAG_LEN] {
+#[inline]
+pub(crate) fn to_bytes(state: [u32; 5]) -> [u8; TAG_LEN] {
     let mut bytes = [0; TAG_LEN];
     for (out, word) in bytes.chunks_exact_mut(4).zip(state) {
         out.copy_from_slice(&word.to_be_bytes());

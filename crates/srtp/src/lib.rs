@@ -8,7 +8,7 @@
 //!
 //! Deliberately absent: where keys come from (SDES, DTLS) and which suite is chosen, a key derivation rate other than
 //! zero, encrypted header extensions (RFC 6904), and counting packets against a lifetime from SDP.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod batch;
 mod block;
@@ -22,6 +22,8 @@ mod receiver;
 mod replay;
 mod sender;
 mod session;
+#[allow(unsafe_code, reason = "instructions that not every machine has; see there")]
+mod simd;
 mod state;
 mod streams;
 mod suite;
@@ -29,10 +31,11 @@ mod transform;
 #[cfg(test)]
 mod vectors;
 
-pub use batch::{Contexts, Job, Kind, protect_batch, unprotect_batch};
+pub use batch::{Contexts, Job, Kind, Seal, protect_batch, seal_batch, unprotect_batch};
 pub use params::{MasterKey, Params, ParamsError, Protection};
 pub use receiver::Receiver;
-pub use sender::Sender;
+pub use sender::{Sender, Ticket};
+pub use simd::Backend;
 pub use state::{State, StateError};
 pub use suite::{Cipher, DtlsProfile, Spec, Suite};
 

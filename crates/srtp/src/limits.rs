@@ -28,3 +28,6 @@ pub const MASTER_KEYS_MAX: usize = 8;
 
 /// Longest master key identifier in bytes (RFC 4568 §6.1).
 pub const MKI_LEN_MAX: usize = 128;
+
+/// Packets of a batch that are looked at together; a larger batch is handled in parts of so many.
+pub const SIDE_BY_SIDE: usize = 32;

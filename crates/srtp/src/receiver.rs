@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use arrayvec::ArrayVec;
 use rtp::{Header, Ssrc};
 
+use crate::batch::Kind;
 use crate::frame::{RTCP_HEADER_LEN, RtcpAt, RtpAt, Shape};
+use crate::hmac::Text;
 use crate::limits::{PACKET_LEN_MAX, RTP_INDEX_MAX};
 use crate::sender::rtcp_sender;
-use crate::session::Session;
+use crate::session::{Known, Session};
 use crate::state::State;
 use crate::streams::{Streams, nearest};
 use crate::{Params, Reject};
@@ -25,6 +28,12 @@ pub struct Receiver {
     shape: Shape,
     rtp: Streams,
     rtcp: Streams,
+}
+
+/// Indices to be tried, and why a packet is refused that has none of them.
+struct Candidates {
+    list: ArrayVec<u64, 2>,
+    refused: Reject,
 }
 
 impl Receiver {
@@ -63,7 +72,17 @@ impl Receiver {
 
     /// Turns the SRTP packet in `buf` into an RTP packet and returns its length.
     pub fn unprotect_rtp(&mut self, buf: &mut [u8]) -> Result<usize, Reject> {
-        let (session, at, index) = self.authentic_rtp(buf)?;
+        self.unprotect_rtp_knowing(buf, None)
+    }
+
+    /// The same, with a tag of [`text`](Self::text) that may help.
+    #[inline]
+    pub(crate) fn unprotect_rtp_knowing(
+        &mut self,
+        buf: &mut [u8],
+        known: Option<&Known>,
+    ) -> Result<usize, Reject> {
+        let (session, at, index) = self.authentic_rtp(buf, known)?;
         session.decrypt_rtp(buf, at, index).ok_or(Reject::Malformed)?;
         self.rtp.record(Ssrc(at.ssrc), index);
         Ok(at.body_end)
@@ -72,14 +91,23 @@ impl Receiver {
     /// Judges and counts the SRTP packet as [`unprotect_rtp`](Self::unprotect_rtp) does, and leaves it as it is.
     /// Returns the length of the RTP packet in it.
     pub fn verify_rtp(&mut self, packet: &[u8]) -> Result<usize, Reject> {
-        let (_, at, index) = self.authentic_rtp(packet)?;
+        let (_, at, index) = self.authentic_rtp(packet, None)?;
         self.rtp.record(Ssrc(at.ssrc), index);
         Ok(at.body_end)
     }
 
     /// Turns the SRTCP packet in `buf` into an RTCP packet and returns its length.
     pub fn unprotect_rtcp(&mut self, buf: &mut [u8]) -> Result<usize, Reject> {
-        let (session, at) = self.authentic_rtcp(buf)?;
+        self.unprotect_rtcp_knowing(buf, None)
+    }
+
+    /// The same, with a tag of [`text`](Self::text) that may help.
+    pub(crate) fn unprotect_rtcp_knowing(
+        &mut self,
+        buf: &mut [u8],
+        known: Option<&Known>,
+    ) -> Result<usize, Reject> {
+        let (session, at) = self.authentic_rtcp(buf, known)?;
         session.decrypt_rtcp(buf, at).ok_or(Reject::Malformed)?;
         self.rtcp.record(Ssrc(at.ssrc), at.index());
         Ok(at.body_end)
@@ -88,28 +116,55 @@ impl Receiver {
     /// Judges and counts the SRTCP packet as [`unprotect_rtcp`](Self::unprotect_rtcp) does, and leaves it as it is.
     /// Returns the length of the RTCP packet in it.
     pub fn verify_rtcp(&mut self, packet: &[u8]) -> Result<usize, Reject> {
-        let (_, at) = self.authentic_rtcp(packet)?;
+        let (_, at) = self.authentic_rtcp(packet, None)?;
         self.rtcp.record(Ssrc(at.ssrc), at.index());
         Ok(at.body_end)
     }
 
-    /// Key, shape and index of a packet that is authentic and new.
+    /// What will be hashed to judge this packet if all goes as expected; `None` if nothing will. Changes nothing.
     #[inline]
-    fn authentic_rtp(&self, packet: &[u8]) -> Result<(&Session, RtpAt, u64), Reject> {
+    pub(crate) fn text<'t>(&'t self, kind: Kind, packet: &'t [u8]) -> Option<Text<'t>> {
+        match kind {
+            Kind::Rtp => {
+                let (session, at, header) = self.shape_rtp(packet).ok()?;
+                let index = self.candidates(header).list.first().copied()?;
+                session.text_rtp(packet, at, index)
+            }
+            Kind::Rtcp => {
+                let (session, at) = self.shape_rtcp(packet).ok()?;
+                session.text_rtcp(packet, at)
+            }
+        }
+    }
+
+    /// Key, shape and header of a packet.
+    #[inline]
+    fn shape_rtp(&self, packet: &[u8]) -> Result<(&Session, RtpAt, Header), Reject> {
         let header_len = rtp::header_len(packet).ok_or(Reject::Malformed)?;
         let header = Header::peek(packet).ok_or(Reject::Malformed)?;
         let body_end = body_end(packet, self.shape.rtp_overhead(), header_len)?;
         let trailer = self.shape.rtp(body_end);
         let session = self.session(packet, trailer.mki)?;
+        let at = RtpAt {
+            header_len,
+            body_end,
+            trailer,
+            ssrc: header.ssrc.0,
+        };
+        Ok((session, at, header))
+    }
+
+    /// The indices that a packet with this header can have.
+    ///
+    /// After a gap of more than half a turn, or when the first packets after a turn are the first that arrive, the
+    /// packet belongs to the turn after the nearest one. The turn before needs no trial: where it is not the nearest, it
+    /// is too old.
+    #[inline]
+    fn candidates(&self, header: Header) -> Candidates {
         let window = self.rtp.window(header.ssrc);
         let guess = window.and_then(|w| nearest(w.highest(), header.seq));
         let guess = guess.unwrap_or(u64::from(header.seq.0));
-
-        // After a gap of more than half a turn, or when the first packets after a turn are the first that arrive, the
-        // packet belongs to the turn after the nearest one. The turn before needs no trial: where it is not the
-        // nearest, it is too old.
-        let mut candidates = [0; 2];
-        let mut count = 0;
+        let mut list = ArrayVec::new();
         let mut refused = Reject::Unauthentic;
         for index in [guess, guess + TURN] {
             let fits = if index > RTP_INDEX_MAX {
@@ -118,30 +173,29 @@ impl Receiver {
                 window.map_or(Ok(()), |w| w.check(index))
             };
             match fits {
-                Ok(()) => {
-                    candidates[count] = index;
-                    count += 1;
-                }
+                Ok(()) => list.push(index),
                 Err(why) if index == guess => refused = why,
                 Err(_) => {}
             }
         }
+        Candidates { list, refused }
+    }
+
+    /// Key, shape and index of a packet that is authentic and new.
+    #[inline]
+    fn authentic_rtp(&self, packet: &[u8], known: Option<&Known>) -> Result<(&Session, RtpAt, u64), Reject> {
+        let (session, at, header) = self.shape_rtp(packet)?;
+        let Candidates { list, refused } = self.candidates(header);
         if !self.params.protection().authenticate_rtp && refused != Reject::Unauthentic {
             return Err(refused);
         }
-        let at = RtpAt {
-            header_len,
-            body_end,
-            trailer,
-            ssrc: header.ssrc.0,
-        };
-        let index = session.verify_rtp(packet, at, &candidates[..count]);
+        let index = session.verify_rtp(packet, at, &list, known);
         Ok((session, at, index.ok_or(refused)?))
     }
 
-    /// Key and shape of a packet that is authentic and new.
+    /// Key and shape of an SRTCP packet.
     #[inline]
-    fn authentic_rtcp(&self, packet: &[u8]) -> Result<(&Session, RtcpAt), Reject> {
+    fn shape_rtcp(&self, packet: &[u8]) -> Result<(&Session, RtcpAt), Reject> {
         let ssrc = rtcp_sender(packet)?;
         let body_end = body_end(packet, self.shape.rtcp_overhead(), RTCP_HEADER_LEN)?;
         let trailer = self.shape.rtcp(body_end);
@@ -154,10 +208,18 @@ impl Receiver {
             ssrc: ssrc.0,
             word,
         };
-        if let Some(window) = self.rtcp.window(ssrc) {
+        Ok((session, at))
+    }
+
+    /// Key and shape of a packet that is authentic and new.
+    #[inline]
+    fn authentic_rtcp(&self, packet: &[u8], known: Option<&Known>) -> Result<(&Session, RtcpAt), Reject> {
+        let (session, at) = self.shape_rtcp(packet)?;
+        if let Some(window) = self.rtcp.window(Ssrc(at.ssrc)) {
             window.check(at.index())?;
         }
-        session.verify_rtcp(packet, at).ok_or(Reject::Unauthentic)?;
+        let authentic = session.verify_rtcp(packet, at, known);
+        authentic.ok_or(Reject::Unauthentic)?;
         Ok((session, at))
     }
 

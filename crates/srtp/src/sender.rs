@@ -4,9 +4,11 @@ use std::fmt;
 
 use rtp::{Header, Ssrc};
 
+use crate::batch::Kind;
 use crate::frame::{ENCRYPTED, RTCP_HEADER_LEN, RtcpAt, RtpAt, Shape, Trailer};
+use crate::hmac::{self, Text};
 use crate::limits::{PACKET_LEN_MAX, RTCP_INDEX_MAX, RTCP_INDEX_SKIP, RTP_INDEX_MAX};
-use crate::session::Session;
+use crate::session::{Session, put_tag};
 use crate::state::State;
 use crate::streams::{Streams, nearest};
 use crate::{Params, Receiver, Reject};
@@ -24,6 +26,31 @@ pub struct Sender {
     /// One count for all SSRCs: it cannot fall back when one of them is forgotten.
     rtcp_next: u64,
     repeats: bool,
+}
+
+/// The place of a packet among those under one key: it was taken, and nobody else gets it.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket(Place);
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Rtp(RtpAt, u64),
+    Rtcp(RtcpAt),
+}
+
+impl Ticket {
+    /// Length of the packet when it will be protected, in bytes.
+    #[inline]
+    pub const fn sealed_len(&self) -> usize {
+        self.trailer().end
+    }
+
+    pub(crate) const fn trailer(&self) -> Trailer {
+        match self.0 {
+            Place::Rtp(at, _) => at.trailer,
+            Place::Rtcp(at) => at.trailer,
+        }
+    }
 }
 
 impl Sender {
@@ -80,7 +107,28 @@ impl Sender {
 
     /// Turns the RTP packet in the first `len` bytes of `buf` into an SRTP packet and returns its length.
     pub fn protect_rtp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, Reject> {
-        let session = self.session.as_ref().ok_or(Reject::UnknownKey)?;
+        let ticket = self.take_rtp(buf, len)?;
+        self.seal(&ticket, buf).ok_or(Reject::Malformed)
+    }
+
+    /// Turns the RTCP packet in the first `len` bytes of `buf` into an SRTCP packet and returns its length.
+    pub fn protect_rtcp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, Reject> {
+        let ticket = self.take_rtcp(buf, len)?;
+        self.seal(&ticket, buf).ok_or(Reject::Malformed)
+    }
+
+    /// Decides on the packet in the first `len` bytes of `buf` and takes an index for it. It is as good as sent: what
+    /// is left to do, [`seal_batch`](crate::seal_batch), cannot fail.
+    pub fn take(&mut self, kind: Kind, buf: &[u8], len: usize) -> Result<Ticket, Reject> {
+        match kind {
+            Kind::Rtp => self.take_rtp(buf, len),
+            Kind::Rtcp => self.take_rtcp(buf, len),
+        }
+    }
+
+    #[inline]
+    fn take_rtp(&mut self, buf: &[u8], len: usize) -> Result<Ticket, Reject> {
+        self.session.as_ref().ok_or(Reject::UnknownKey)?;
         let trailer = fitting(buf, len, |at| self.shape.rtp(at))?;
         let packet = buf.get(..len).ok_or(Reject::Malformed)?;
         let header = Header::peek(packet).ok_or(Reject::Malformed)?;
@@ -104,13 +152,11 @@ impl Sender {
             trailer,
             ssrc: header.ssrc.0,
         };
-        session.seal_rtp(buf, at, index).ok_or(Reject::Malformed)?;
         self.rtp.record(header.ssrc, index);
-        Ok(trailer.end)
+        Ok(Ticket(Place::Rtp(at, index)))
     }
 
-    /// Turns the RTCP packet in the first `len` bytes of `buf` into an SRTCP packet and returns its length.
-    pub fn protect_rtcp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, Reject> {
+    fn take_rtcp(&mut self, buf: &[u8], len: usize) -> Result<Ticket, Reject> {
         let session = self.session.as_ref().ok_or(Reject::UnknownKey)?;
         let trailer = fitting(buf, len, |at| self.shape.rtcp(at))?;
         let ssrc = rtcp_sender(buf.get(..len).ok_or(Reject::Malformed)?)?;
@@ -125,9 +171,38 @@ impl Sender {
             ssrc: ssrc.0,
             word: index | encrypted,
         };
-        session.seal_rtcp(buf, at).ok_or(Reject::Malformed)?;
         self.rtcp_next += 1;
-        Ok(trailer.end)
+        Ok(Ticket(Place::Rtcp(at)))
+    }
+
+    /// Encrypts the packet that a ticket was taken for.
+    #[inline]
+    pub(crate) fn encrypt(&self, ticket: &Ticket, buf: &mut [u8]) -> Option<()> {
+        let session = self.session.as_ref()?;
+        match ticket.0 {
+            Place::Rtp(at, index) => session.encrypt_rtp(buf, at, index),
+            Place::Rtcp(at) => session.encrypt_rtcp(buf, at),
+        }
+    }
+
+    /// What the encrypted packet's tag is the hash of, if it lacks such a tag.
+    #[inline]
+    pub(crate) fn text<'t>(&'t self, ticket: &Ticket, packet: &'t [u8]) -> Option<Text<'t>> {
+        let session = self.session.as_ref()?;
+        match ticket.0 {
+            Place::Rtp(at, index) => session.text_rtp(packet, at, index),
+            Place::Rtcp(at) => session.text_rtcp(packet, at),
+        }
+    }
+
+    /// All of it, for one packet.
+    fn seal(&self, ticket: &Ticket, buf: &mut [u8]) -> Option<usize> {
+        self.encrypt(ticket, buf)?;
+        let tag = self.text(ticket, buf).map(|text| hmac::tag(&text));
+        if let Some(tag) = tag {
+            put_tag(buf, ticket.trailer(), &tag);
+        }
+        Some(ticket.sealed_len())
     }
 
     /// All counts, without keys.

@@ -4,9 +4,9 @@
 
 use ctutils::CtEq;
 
-use crate::frame::{RTCP_HEADER_LEN, RtcpAt, RtpAt, WORD_LEN};
+use crate::frame::{RTCP_HEADER_LEN, RtcpAt, RtpAt, Trailer, WORD_LEN};
 use crate::gcm;
-use crate::hmac;
+use crate::hmac::{self, Text};
 use crate::kdf::{Derivation, Protocol};
 use crate::params::{MasterKey, Protection};
 use crate::suite::Cipher;
@@ -18,6 +18,13 @@ pub(crate) struct Session {
     protection: Protection,
     rtp: Transform,
     rtcp: Transform,
+}
+
+/// The tag that a text has been found to have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) ending: Option<[u8; 4]>,
+    pub(crate) tag: [u8; hmac::TAG_LEN],
 }
 
 impl Session {
@@ -47,37 +54,29 @@ impl Session {
         self.protection.encrypt_rtcp
     }
 
-    /// Encrypts, authenticates and appends (RFC 3711 §3.3).
+    /// Encrypts and, where no tag is to be made from a hash, seals: else [`put_tag`](put_tag) has to follow, with the
+    /// tag of [`text_rtp`](Self::text_rtp) (RFC 3711 §3.3).
     #[inline]
-    pub(crate) fn seal_rtp(&self, buf: &mut [u8], at: RtpAt, index: u64) -> Option<()> {
+    pub(crate) fn encrypt_rtp(&self, buf: &mut [u8], at: RtpAt, index: u64) -> Option<()> {
         let RtpAt {
             header_len,
             body_end,
             trailer,
             ssrc,
         } = at;
-        buf.get_mut(trailer.mki..)?
-            .get_mut(..self.mki.len())?
-            .copy_from_slice(&self.mki);
+        if !self.mki.is_empty() {
+            let room = buf.get_mut(trailer.mki..)?.get_mut(..self.mki.len())?;
+            room.copy_from_slice(&self.mki);
+        }
+        let (body, rest) = buf.split_at_mut_checked(body_end)?;
         match &self.rtp {
-            Transform::Hmac { cipher, key } => {
-                let (body, rest) = buf.split_at_mut_checked(body_end)?;
+            Transform::Hmac { cipher, .. } => {
                 if self.protection.encrypt_rtp {
                     let (header, payload) = body.split_at_mut_checked(header_len)?;
                     cipher.apply(ssrc, index, || f8_rtp(header, index), payload);
                 }
-                if self.protection.authenticate_rtp {
-                    let mut message = key.begin();
-                    message.update(body);
-                    message.update(&roc(index));
-                    put_tag(
-                        rest.get_mut(trailer.tag - body_end..trailer.end - body_end)?,
-                        &message.finish(),
-                    );
-                }
             }
             Transform::Gcm { gcm, salt } => {
-                let (body, rest) = buf.split_at_mut_checked(body_end)?;
                 let (aad, payload) = body.split_at_mut_checked(self.clear_len(at))?;
                 let nonce = salt.nonce(ssrc, index);
                 gcm.apply(nonce, payload);
@@ -88,9 +87,30 @@ impl Session {
         Some(())
     }
 
-    /// Finds out under which of `candidates` the packet is authentic.
+    /// What an SRTP packet's tag is the hash of, if it has such a tag.
     #[inline]
-    pub(crate) fn verify_rtp(&self, packet: &[u8], at: RtpAt, candidates: &[u64]) -> Option<u64> {
+    pub(crate) fn text_rtp<'t>(&'t self, packet: &'t [u8], at: RtpAt, index: u64) -> Option<Text<'t>> {
+        let Transform::Hmac { key, .. } = &self.rtp else {
+            return None;
+        };
+        let bytes = packet.get(..at.body_end)?;
+        self.protection.authenticate_rtp.then_some(Text {
+            key,
+            bytes,
+            ending: Some(roc(index)),
+        })
+    }
+
+    /// Finds out under which of `candidates` the packet is authentic. `known` is what a tag for one of them has been
+    /// found to be.
+    #[inline]
+    pub(crate) fn verify_rtp(
+        &self,
+        packet: &[u8],
+        at: RtpAt,
+        candidates: &[u64],
+        known: Option<&Known>,
+    ) -> Option<u64> {
         let RtpAt {
             body_end,
             trailer,
@@ -105,12 +125,15 @@ impl Session {
         match &self.rtp {
             Transform::Hmac { key, .. } => {
                 let tag = tag.get(..trailer.end - trailer.tag)?;
-                let mut message = key.begin();
-                message.update(body);
                 // Only the message's last four bytes differ (RFC 3711 §4.2).
+                let mut message = None;
                 candidates.iter().copied().find(|&index| {
-                    let mut message = message.clone();
-                    message.update(&roc(index));
+                    let ending = roc(index);
+                    if let Some(known) = known.filter(|known| known.ending == Some(ending)) {
+                        return is_tag(tag, &known.tag);
+                    }
+                    let mut message = message.get_or_insert_with(|| key.begin_with(body)).clone();
+                    message.update(&ending);
                     is_tag(tag, &message.finish())
                 })
             }
@@ -150,8 +173,9 @@ impl Session {
         }
     }
 
-    /// Encrypts, authenticates and appends (RFC 3711 §3.4, RFC 7714 §9).
-    pub(crate) fn seal_rtcp(&self, buf: &mut [u8], at: RtcpAt) -> Option<()> {
+    /// Encrypts and, where no tag is to be made from a hash, seals: else [`put_tag`](put_tag) has to follow, with the
+    /// tag of [`text_rtcp`](Self::text_rtcp) (RFC 3711 §3.4, RFC 7714 §9).
+    pub(crate) fn encrypt_rtcp(&self, buf: &mut [u8], at: RtcpAt) -> Option<()> {
         let RtcpAt {
             body_end,
             trailer,
@@ -160,15 +184,12 @@ impl Session {
         } = at;
         let (encrypted, index) = (at.encrypted(), at.index());
         match &self.rtcp {
-            Transform::Hmac { cipher, key } => {
+            Transform::Hmac { cipher, .. } => {
                 put_word(buf, trailer.word, word)?;
                 if encrypted {
                     let (header, payload) = buf.get_mut(..body_end)?.split_at_mut_checked(RTCP_HEADER_LEN)?;
                     cipher.apply(ssrc, index, || f8_rtcp(header, word), payload);
                 }
-                let mut message = key.begin();
-                message.update(buf.get(..body_end + WORD_LEN)?);
-                put_tag(buf.get_mut(trailer.tag..trailer.end)?, &message.finish());
             }
             Transform::Gcm { gcm, salt } => {
                 let nonce = salt.nonce(ssrc, index);
@@ -186,8 +207,21 @@ impl Session {
         Some(())
     }
 
-    /// Whether the packet is authentic.
-    pub(crate) fn verify_rtcp(&self, packet: &[u8], at: RtcpAt) -> Option<()> {
+    /// What an SRTCP packet's tag is the hash of, if it has such a tag.
+    pub(crate) fn text_rtcp<'t>(&'t self, packet: &'t [u8], at: RtcpAt) -> Option<Text<'t>> {
+        let Transform::Hmac { key, .. } = &self.rtcp else {
+            return None;
+        };
+        let bytes = packet.get(..at.body_end + WORD_LEN)?;
+        Some(Text {
+            key,
+            bytes,
+            ending: None,
+        })
+    }
+
+    /// Whether the packet is authentic. `known` is what its tag has been found to be.
+    pub(crate) fn verify_rtcp(&self, packet: &[u8], at: RtcpAt, known: Option<&Known>) -> Option<()> {
         let RtcpAt {
             body_end,
             trailer,
@@ -196,10 +230,12 @@ impl Session {
         } = at;
         let tag = packet.get(trailer.tag..)?;
         let authentic = match &self.rtcp {
-            Transform::Hmac { key, .. } => {
-                let mut message = key.begin();
-                message.update(packet.get(..body_end + WORD_LEN)?);
-                is_tag(tag.get(..trailer.end - trailer.tag)?, &message.finish())
+            Transform::Hmac { .. } => {
+                let tag = tag.get(..trailer.end - trailer.tag)?;
+                match known {
+                    Some(known) => is_tag(tag, &known.tag),
+                    None => is_tag(tag, &hmac::tag(&self.text_rtcp(packet, at)?)),
+                }
             }
             Transform::Gcm { gcm, salt } => {
                 let (encrypted, index) = (at.encrypted(), at.index());
@@ -239,9 +275,10 @@ fn put_word(buf: &mut [u8], at: usize, word: u32) -> Option<()> {
     Some(())
 }
 
-/// As much of `whole` as there is room for.
+/// Ends a packet with as much of a tag as there is room for.
 #[inline]
-fn put_tag(room: &mut [u8], whole: &[u8; hmac::TAG_LEN]) {
+pub(crate) fn put_tag(buf: &mut [u8], trailer: Trailer, whole: &[u8; hmac::TAG_LEN]) {
+    let room = buf.get_mut(trailer.tag..trailer.end).unwrap_or_default();
     room.iter_mut().zip(whole).for_each(|(out, byte)| *out = *byte);
 }
 

@@ -68,9 +68,12 @@ fn rtp_is_sealed_and_opened_as_published() {
             trailer: shape.rtp(plain.len()),
             ssrc: 0x5501_a0b2,
         };
-        session.seal_rtp(&mut buf, at, RTP_INDEX).expect("it fits");
+        session.encrypt_rtp(&mut buf, at, RTP_INDEX).expect("it fits");
         assert_eq!(buf, hex(expect), "{suite:?}, {protection:?}");
-        assert_eq!(session.verify_rtp(&buf, at, &[7, RTP_INDEX]), Some(RTP_INDEX));
+        assert_eq!(
+            session.verify_rtp(&buf, at, &[7, RTP_INDEX], None),
+            Some(RTP_INDEX)
+        );
         session.decrypt_rtp(&mut buf, at, RTP_INDEX).expect("it is whole");
         assert_eq!(buf[..plain.len()], plain);
     }
@@ -98,9 +101,9 @@ fn rtcp_is_sealed_and_opened_as_published() {
             ssrc: 0x4d61_7273,
             word: RTCP_INDEX | if protection.encrypt_rtcp { ENCRYPTED } else { 0 },
         };
-        session.seal_rtcp(&mut buf, at).expect("it fits");
+        session.encrypt_rtcp(&mut buf, at).expect("it fits");
         assert_eq!(buf, hex(expect), "{suite:?}, {protection:?}");
-        assert_eq!(session.verify_rtcp(&buf, at), Some(()));
+        assert_eq!(session.verify_rtcp(&buf, at, None), Some(()));
         session.decrypt_rtcp(&mut buf, at).expect("it is whole");
         assert_eq!(buf[..plain.len()], plain);
     }

@@ -59,22 +59,26 @@ fn check(name: &str, walk: fn(&[u8])) {
 
 #[test]
 fn any_bytes_as_srtp() {
+    crate::backends::force();
     check("srtp", walk::srtp);
 }
 
 #[test]
 fn any_bytes_as_srtcp() {
+    crate::backends::force();
     check("srtcp", walk::srtcp);
 }
 
 #[test]
 fn any_bytes_as_state() {
+    crate::backends::force();
     check("srtp-state", walk::state);
 }
 
 /// Every length that a datagram could be cut to, also shorter than what is looked for at its end.
 #[test]
 fn short_packets_are_refused() {
+    crate::backends::force();
     for suite in 0..12 {
         for flags in [0, 3, 4, 8] {
             for len in 0..64 {
@@ -92,6 +96,7 @@ fn short_packets_are_refused() {
 /// With packets that are authentic, changes reach behind the tag.
 #[test]
 fn the_corpus_has_authentic_packets() {
+    crate::backends::force();
     for name in ["srtp", "srtcp"] {
         let authentic = corpus(name).iter().filter(|bytes| opens(name, bytes)).count();
         assert!(authentic >= 4, "{name}: {authentic}");

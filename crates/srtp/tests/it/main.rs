@@ -1,6 +1,8 @@
 //! SRTP from outside.
 
 mod allocation;
+mod backends;
+mod batches;
 mod corpus;
 mod libsrtp;
 mod network;

@@ -5,6 +5,7 @@ use srtp::{MasterKey, Params, Protection, Receiver, Sender, Suite};
 
 /// A key of the right length whose bytes begin at `first`.
 pub(crate) fn key(suite: Suite, first: u8) -> MasterKey {
+    crate::backends::force();
     let spec = suite.spec();
     let bytes: Vec<u8> = (0..spec.key_len + spec.salt_len)
         .map(|n| first.wrapping_add(n as u8).wrapping_mul(37))
