@@ -37,6 +37,11 @@ macro_rules! shareable {
         #[derive(Debug)]
         #[repr(C)]
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+        impl $name {
+            /// Its fields: name, where it begins, bytes.
+            pub const FIELDS: &'static [(&'static str, usize, usize)] =
+                &[$((stringify!($field), std::mem::offset_of!(Self, $field), size_of::<$type>()),)*];
+        }
         const _: () = {
             const fn shareable<T: $crate::sys::bpf::Shareable>() {}
             $(shareable::<$type>();)*

@@ -21,6 +21,7 @@
 #define IP_OFFSET 0x1fff
 #define IP_DONT_FRAGMENT 0x4000
 #define VLAN_BYTES 4
+#define CHECK_AT 6 /* of the UDP header */
 #define SUMMED_MAX 2048 /* bytes of the largest datagram whose checksum is made from nothing */
 #define HEADERS 96      /* bytes that are looked at, at most, with some to spare */
 #define GATE_TRIES 4
@@ -100,6 +101,8 @@ struct frame {
 	__u16 id;          /* of the IPv4 header */
 	__u16 udp_len;     /* network order */
 	__u16 check;       /* UDP checksum */
+	__u16 from_port;
+	__u16 to_port;
 	__u32 payload_len;
 	__u32 number;      /* of the entry */
 	__u32 rtp;         /* it is RTP, and the following are of its header */
@@ -314,6 +317,8 @@ INLINE enum verdict judge(struct frame *frame)
 		return refuse(REASON_FORM, fallback);
 	frame->udp_len = udp->len;
 	frame->check = udp->check;
+	frame->from_port = udp->source;
+	frame->to_port = udp->dest;
 
 	enum reason reason = fits(frame, (void *)(udp + 1));
 	if (unlikely(reason != REASONS))
@@ -422,7 +427,7 @@ INLINE int new_check(struct frame *frame, struct udphdr *udp, void *end, int gen
 			*result = fold((__u64)entry->new_sum + frame->udp_len);
 			return 1;
 		}
-		__u64 ports = (__u64)(__u16)~udp->source + (__u16)~udp->dest + entry->from_port + entry->to_port;
+		__u64 ports = (__u64)(__u16)~frame->from_port + (__u16)~frame->to_port + entry->from_port + entry->to_port;
 		sum += ports + entry->new_sum + frame->udp_len;
 	}
 	check = ~fold(sum);
@@ -485,7 +490,7 @@ INLINE int at_xdp(struct xdp_md *ctx, int generic)
 	if (!udp)
 		return XDP_DROP;
 	*type = flags & FLAG_LEAVES6 ? HTONS(ETH_P_IPV6) : HTONS(ETH_P_IP);
-	__builtin_memcpy(eth, entry->ether, 12);
+	__builtin_memcpy(eth, entry->ether, 2 * ETH_ALEN);
 	count(&frame);
 	udp->source = entry->from_port;
 	udp->dest = entry->to_port;
@@ -505,6 +510,86 @@ SEC("xdp")
 int patchbay_generic(struct xdp_md *ctx)
 {
 	return at_xdp(ctx, 1);
+}
+
+/* At tc the packet is an skb, whose checksum may be partial and whose tag stands beside it. */
+INLINE int skb_check(struct __sk_buff *skb, struct frame *frame, __u32 at)
+{
+	struct entry *entry = frame->entry;
+	__u32 ports = entry->from_port + entry->to_port + (__u16)~frame->from_port + (__u16)~frame->to_port;
+	__u32 addresses = entry->new_sum + (__u16)~entry->old_sum;
+	/* Of a partial one only the pseudo header counts; these know what it is. */
+	return bpf_l4_csum_replace(skb, at, 0, addresses, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0) ||
+	       bpf_l4_csum_replace(skb, at, 0, ports, BPF_F_MARK_MANGLED_0);
+}
+
+/* The checksum of a datagram that had none and leaves where it must have one. */
+INLINE int skb_sum(struct __sk_buff *skb, struct frame *frame, __u32 at, __u16 *result)
+{
+	struct entry *entry = frame->entry;
+	__u64 sum;
+	if (skb->data_end - skb->data < skb->len && bpf_skb_pull_data(skb, skb->len))
+		return 0;
+	struct udphdr *udp = (void *)(long)skb->data + at;
+	if (!datagram_sum(udp, (void *)(long)skb->data_end, HTONS(frame->udp_len), &sum))
+		return 0;
+	__u64 ports = (__u64)(__u16)~frame->from_port + (__u16)~frame->to_port + entry->from_port + entry->to_port;
+	__u16 check = ~fold(sum + ports + entry->new_sum + frame->udp_len);
+	*result = check ? check : 0xffff;
+	return 1;
+}
+
+SEC("classifier")
+int patchbay_tc(struct __sk_buff *skb)
+{
+	__u32 need = skb->len < HEADERS ? skb->len : HEADERS;
+	if (unlikely(skb->data_end - skb->data < need) && bpf_skb_pull_data(skb, need))
+		return TC_ACT_UNSPEC;
+	struct frame frame = {
+		.data = (void *)(long)skb->data,
+		.end = (void *)(long)skb->data_end,
+		.len = skb->len,
+	};
+	if (judge(&frame) != GO)
+		return TC_ACT_UNSPEC;
+	if (unlikely(skb->gso_size))
+		return refuse(REASON_CHECKSUM, TC_ACT_UNSPEC);
+	if (unlikely(frame.l2 != ETH_HLEN)) /* the tag beside the skb is another one */
+		return refuse(REASON_ROOM, TC_ACT_UNSPEC);
+
+	struct entry *entry = frame.entry;
+	__u32 flags = entry->flags;
+	__u32 leaves6 = flags & FLAG_LEAVES6;
+	__u32 l3 = frame.v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	__u16 sum = 0;
+	if (frame.check == 0 && leaves6 && !skb_sum(skb, &frame, ETH_HLEN + l3, &sum))
+		return refuse(REASON_CHECKSUM, TC_ACT_UNSPEC);
+	__u16 proto = leaves6 ? HTONS(ETH_P_IPV6) : HTONS(ETH_P_IP);
+	if (!leaves6 != !frame.v6 && bpf_skb_change_proto(skb, proto, 0))
+		return refuse(REASON_ROOM, TC_ACT_UNSPEC);
+	/* From here on it is not any more what arrived. */
+	__u32 new_l3 = leaves6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	if (frame.check && skb_check(skb, &frame, ETH_HLEN + new_l3 + CHECK_AT))
+		return TC_ACT_SHOT;
+	if (skb->vlan_present && bpf_skb_vlan_pop(skb))
+		return TC_ACT_SHOT;
+	if (flags & FLAG_TAG && bpf_skb_vlan_push(skb, HTONS(ETH_P_8021Q), HTONS(entry->vlan)))
+		return TC_ACT_SHOT;
+	struct ethhdr *eth = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end;
+	if (eth + 1 > (struct ethhdr *)end)
+		return TC_ACT_SHOT;
+	struct udphdr *udp = write_ip(&frame, leaves6, eth + 1, end);
+	if (!udp)
+		return TC_ACT_SHOT;
+	eth->h_proto = proto;
+	__builtin_memcpy(eth, entry->ether, 2 * ETH_ALEN);
+	udp->source = entry->from_port;
+	udp->dest = entry->to_port;
+	if (sum)
+		udp->check = sum;
+	count(&frame);
+	return bpf_redirect(entry->device, 0);
 }
 
 char patchbay_license[] SEC("license") = "Dual MIT/GPL";

@@ -72,8 +72,8 @@ impl Datagram {
         frame
     }
 
-    /// Reads a frame, and panics if anything about it is wrong. Whether it has a checksum.
-    pub(super) fn read(frame: &[u8]) -> (Self, bool) {
+    /// Reads a frame, and panics if anything about it is wrong. Also says what its checksum is like.
+    pub(super) fn read(frame: &[u8]) -> (Self, Sum) {
         let ethernet = (chunk(frame, 0), chunk(frame, 6));
         let (vlan, mut rest) = match chunk(frame, 12) {
             [0x81, 0] => (Some(u16::from_be_bytes(chunk(frame, 14))), &frame[16..]),
@@ -118,12 +118,15 @@ impl Datagram {
         };
         let len = u16::from_be_bytes(chunk(udp, 4));
         assert_eq!(usize::from(len), udp.len(), "the datagram's length");
-        let summed = chunk(udp, 6) != [0, 0];
-        if summed {
-            let pseudo = ones_sum(&pseudo(from, to, len), 0);
-            assert_eq!(ones_sum(udp, pseudo.into()), 0xffff, "the datagram's checksum");
-        }
-        assert!(summed || from.is_ipv4(), "IPv6 without a checksum");
+        let pseudo = ones_sum(&pseudo(from, to, len), 0);
+        let sum = match u16::from_be_bytes(chunk(udp, 6)) {
+            0 => Sum::Zero,
+            // RFC 1071: all of it, the checksum included.
+            _ if ones_sum(udp, pseudo.into()) == 0xffff => Sum::Whole,
+            check if check == pseudo => Sum::Partial,
+            check => panic!("the datagram's checksum {check:04x}"),
+        };
+        assert!(sum != Sum::Zero || from.is_ipv4(), "IPv6 without a checksum");
         let port = |at| u16::from_be_bytes(chunk(udp, at));
         let datagram = Self {
             vlan,
@@ -134,7 +137,7 @@ impl Datagram {
             ttl,
             payload: udp[8..].to_vec(),
         };
-        (datagram, summed)
+        (datagram, sum)
     }
 }
 

@@ -2,24 +2,48 @@
 
 mod forward;
 mod frame;
+mod gate;
+mod object;
+mod refuse;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use plan::{FlowId, FlowStats, Framing, LocalSocket, SocketId};
+use plan::{FlowId, FlowStats, Framing, LocalSocket, Refusal, SocketId};
 use relay::KernelFlow;
 
 use super::{Entry, EntryId, Kernel, NextHop, Served, Setup, Table, Unavailable, WorkerTable};
 
-const XDP_PASS: i32 = 2;
-const XDP_TX: i32 = 3;
+const MODES: [Served; 3] = [Served::Native, Served::Generic, Served::Tc];
+
+/// What the program answers if a packet goes up the stack.
+const fn pass(mode: Served) -> i32 {
+    match mode {
+        Served::Tc => -1, // TC_ACT_UNSPEC: whoever is next decides
+        _ => 2,           // XDP_PASS
+    }
+}
+
+/// What it answers if it sends one by the device where it arrived.
+const fn sent_on(mode: Served) -> i32 {
+    match mode {
+        Served::Tc => 7, // TC_ACT_REDIRECT
+        _ => 3,          // XDP_TX
+    }
+}
 
 /// The loopback device, at which test runs arrive.
 const LOOPBACK: u32 = 1;
 const SSRC: u32 = 0x1122_3344;
 const V4: &str = "192.0.2.1:30000";
 const V6: &str = "[2001:db8::1]:30000";
+const PEER4: &str = "198.51.100.7:4000";
+const PEER6: &str = "[2001:db8:7::7]:4000";
+const OUT4: &str = "192.0.2.1:30002";
+const OUT6: &str = "[2001:db8::1]:30002";
+const DEST4: &str = "203.0.113.9:5000";
+const DEST6: &str = "[2001:db8:9::9]:5000";
 
 /// The program with a table of one worker, or `None` where we may not load it.
 fn loaded(addresses: &[&str]) -> Option<(Kernel, WorkerTable)> {
