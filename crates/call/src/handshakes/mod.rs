@@ -214,7 +214,7 @@ impl Dtls {
         match session.association.as_mut().filter(|a| fits(a)) {
             Some(association) if session.generation != generation => association.restart(now),
             Some(_) => {}
-            None => session.association = Some(Association::new(config, role)),
+            None => session.association = Some(Box::new(Association::new(config, role))),
         }
         session.generation = generation;
         if let Some(association) = &mut session.association {

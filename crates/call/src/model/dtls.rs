@@ -65,8 +65,8 @@ pub(crate) struct Own {
 /// The handshake of one component, and its keys.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
-    /// The association; none before there is anybody to have one with.
-    pub(crate) association: Option<Association>,
+    /// The association; none before there is anybody to have one with. It is large, and most medias never have one.
+    pub(crate) association: Option<Box<Association>>,
     /// Which one it is.
     pub(crate) generation: u32,
     /// The keys in use.
@@ -148,7 +148,7 @@ impl Dtls {
         let state = session
             .association
             .as_ref()
-            .map_or(State::New, Association::state);
+            .map_or(State::New, |a| a.state());
         match state {
             State::Closed(_) => DtlsState::Closed,
             State::Connected(_) => DtlsState::Connected,
