@@ -68,6 +68,7 @@ pub(crate) struct Terms {
     pub(crate) caller: Option<Suite>,
     /// The callee's.
     pub(crate) callee: Option<Suite>,
+    pub(crate) codec: sdp::Codec,
 }
 
 impl Terms {
@@ -111,7 +112,7 @@ impl Call {
     ) -> Result<Self> {
         let number = names.number();
         let offered = terms.caller.map(|suite| Crypto::new(1, suite, number));
-        let mut offer = names.offer(&body(caller, offered.as_ref()));
+        let mut offer = names.offer(&sdp::audio(caller, &terms.codec, offered.as_ref()));
         if terms.record {
             offer = offer.with("record call", "yes");
         }
@@ -124,7 +125,7 @@ impl Call {
         let taken = seen
             .as_ref()
             .map(|seen| Crypto::new(seen.tag, seen.suite, number + 1));
-        let answer = names.answer(&body(callee, taken.as_ref()));
+        let answer = names.answer(&sdp::audio(callee, &terms.codec, taken.as_ref()));
         let (caller_to, answer_sdp) = media(&ng.command(&answer).context("answer")?).context("answer")?;
         let answered = relays(terms.caller, &answer_sdp).context("answer")?;
         Ok(Self {
@@ -142,10 +143,6 @@ impl Call {
     pub(crate) fn tear_down(&self, ng: &mut Client) -> Result<Reply> {
         ng.command(&self.names.delete()).context("delete")
     }
-}
-
-fn body(addr: SocketAddr, crypto: Option<&Crypto>) -> String {
-    crypto.map_or_else(|| sdp::audio(addr), |crypto| sdp::secure_audio(addr, crypto))
 }
 
 /// The relay's key for a party that speaks `suite`.

@@ -10,6 +10,7 @@ use srtp::Suite;
 
 use crate::crypto;
 use crate::limits::{CALLS_MAX, NG_IN_FLIGHT_MAX};
+use crate::media::payload::Payload;
 
 pub(crate) const HELP: &str = "\
 patchbay-load: calls and load for any relay that speaks rtpengine's ng protocol over UDP
@@ -43,7 +44,10 @@ patchbay-load rtp [options]       load on the media ports
   --sockets N           UDP sockets per side that the parties share (4)
   --caller-srtp SUITE   the caller speaks SRTP with an SDES key of that suite, as AES_CM_128_HMAC_SHA1_80
   --callee-srtp SUITE   the callee does; with another suite than the caller the relay must encrypt anew
-  --device NAME         bypass the socket layer on this network device (needs CAP_NET_RAW)
+  --payload CODEC       pcmu, pcma, g722 or opus: size and pace of the packets (pcmu)
+  --ptime MS            10, 20, 30, 40 or 60 (20)
+  --pcap FILE           replay the longest RTP stream of a capture instead, over and over
+  --device NAME         send and receive by XDP on this network device, past the sockets (root, Linux 5.18)
   --core N              pin the generator to this core
 
 patchbay-load compare [options]   this relay beside a peer, one core each, in one run (needs root, two cores)
@@ -113,6 +117,8 @@ pub(crate) struct Rtp {
     pub(crate) core: Option<usize>,
     pub(crate) caller_suite: Option<Suite>,
     pub(crate) callee_suite: Option<Suite>,
+    pub(crate) payload: Payload,
+    pub(crate) pcap: Option<PathBuf>,
     pub(crate) json: bool,
 }
 
@@ -255,8 +261,11 @@ fn rtp(mut parser: Parser) -> Result<Command> {
         core: None,
         caller_suite: None,
         callee_suite: None,
+        payload: Payload::default(),
+        pcap: None,
         json: false,
     };
+    let (mut codec, mut ptime_ms) = ("pcmu".to_owned(), 20);
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Long("ng") => options.ng = address(&mut parser)?,
@@ -274,12 +283,16 @@ fn rtp(mut parser: Parser) -> Result<Command> {
             Arg::Long("device") => options.device = Some(parser.value()?.string()?),
             Arg::Long("caller-srtp") => options.caller_suite = Some(suite(&mut parser)?),
             Arg::Long("callee-srtp") => options.callee_suite = Some(suite(&mut parser)?),
+            Arg::Long("payload") => codec = parser.value()?.string()?,
+            Arg::Long("ptime") => ptime_ms = parser.value()?.parse()?,
+            Arg::Long("pcap") => options.pcap = Some(parser.value()?.into()),
             Arg::Long("core") => options.core = Some(parser.value()?.parse()?),
             Arg::Long("json") => options.json = true,
             Arg::Long("help") | Arg::Short('h') => return Ok(Command::Help),
             other => return Err(other.unexpected().into()),
         }
     }
+    options.payload = Payload::find(&codec, ptime_ms)?;
     Ok(Command::Rtp(options))
 }
 

@@ -17,6 +17,10 @@ impl Latency {
         self.0.saturating_record(ns.clamp(1, LATENCY_NS_MAX));
     }
 
+    pub(crate) fn record_many(&mut self, ns: u64, times: u64) {
+        self.0.saturating_record_n(ns.clamp(1, LATENCY_NS_MAX), times);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.reset();
     }

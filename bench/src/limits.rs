@@ -18,3 +18,7 @@ pub(crate) const BEHIND_US_MAX: u64 = 5_000;
 pub(crate) const SEQUENCE_WINDOW: u64 = 1_024;
 /// Latencies above this count as this, ns.
 pub(crate) const LATENCY_NS_MAX: u64 = 10_000_000_000;
+/// Slots for prepared packets; a packet of G.711 takes one of 256 bytes. More are prepared in between.
+pub(crate) const PREPARED_SLOTS_MAX: usize = 1 << 20;
+/// Packets kept for a look during one trial; the others of a sample are counted.
+pub(crate) const SAMPLES_MAX: usize = 1 << 15;

@@ -11,6 +11,7 @@ mod crypto;
 mod demo;
 mod hist;
 mod limits;
+mod live;
 mod media;
 mod ng;
 mod ng_load;

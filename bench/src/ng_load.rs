@@ -241,7 +241,7 @@ impl Load {
         let ip = socket.local_addr()?.ip();
         Ok(Self {
             socket,
-            sdp: [30_000, 40_000].map(|port| sdp::audio((ip, port).into())),
+            sdp: [30_000, 40_000].map(|port| sdp::audio((ip, port).into(), &sdp::Codec::default(), None)),
             next: 0,
             cookies: 0,
             run: clock::now_ns(),

@@ -8,13 +8,16 @@ use serde_json::{Value, json};
 
 use crate::calls::{Call, Keys, Names, Terms};
 use crate::cli::{self, Mode};
-use crate::media::engine::{self, Trial};
-use crate::media::flows::{Flows, Route};
-use crate::media::io::PacketIo;
-use crate::media::ring::RingIo;
+use crate::live::Live;
+use crate::media::engine::Paced;
+use crate::media::flows::{Flows, Route, Talk};
+use crate::media::generator::{Generator, Silent, Trial, Watch, unwatched};
+use crate::media::pcap::Capture;
 use crate::media::search::{self, Range};
 use crate::media::udp::{self, UdpIo};
+use crate::media::xdp::XdpLoad;
 use crate::ng::Client;
+use crate::sdp;
 use crate::sys::{cpu, signals};
 
 /// The loss that still passes a search.
@@ -25,8 +28,6 @@ pub(crate) const SEARCH: Range = Range {
     to: 5_000_000.0,
     precision: 1.03,
 };
-/// Packets/s of real G.711 in one direction.
-const REAL_TIME: f64 = 50.0;
 
 /// Runs `rtp`.
 pub(crate) fn run(options: &cli::Rtp) -> Result<bool> {
@@ -35,6 +36,10 @@ pub(crate) fn run(options: &cli::Rtp) -> Result<bool> {
     }
     let mut ng = Client::connect(options.ng)?;
     ng.await_ping(Duration::from_secs(2))?;
+    let talk = match &options.pcap {
+        Some(path) => Talk::Replayed(Capture::open(path)?.into()),
+        None => Talk::Made(options.payload),
+    };
     let setup = Setup {
         calls: options.calls,
         local: local_address(&ng, options.local)?,
@@ -43,8 +48,10 @@ pub(crate) fn run(options: &cli::Rtp) -> Result<bool> {
         terms: Terms {
             caller: options.caller_suite,
             callee: options.callee_suite,
+            codec: codec(&talk),
             ..Terms::default()
         },
+        talk,
     };
     let mut load = MediaLoad::new(ng, setup)?;
     let outcome = run_mode(options, &mut load);
@@ -52,8 +59,25 @@ pub(crate) fn run(options: &cli::Rtp) -> Result<bool> {
     outcome
 }
 
+/// What the parties say in SDP that they talk. Of a replay nothing is known but its payload type.
+fn codec(talk: &Talk) -> sdp::Codec {
+    match talk {
+        Talk::Made(payload) => sdp::Codec {
+            payload_type: payload.payload_type,
+            encoding: Some(payload.encoding),
+            ptime_ms: payload.ptime_ms,
+        },
+        Talk::Replayed(capture) => sdp::Codec {
+            payload_type: capture.payload_type(),
+            // A dynamic payload type needs a name; relays that forward look at none.
+            encoding: (capture.payload_type() >= 96).then_some("X-REPLAY/90000"),
+            ptime_ms: 20,
+        },
+    }
+}
+
 fn run_mode(options: &cli::Rtp, load: &mut MediaLoad) -> Result<bool> {
-    let rate = options.rate.unwrap_or(options.calls as f64 * 2.0 * REAL_TIME);
+    let rate = options.rate.unwrap_or(load.real_time());
     let seconds = options
         .seconds
         .unwrap_or(if options.mode == Mode::Steady { 5.0 } else { 1.0 });
@@ -67,9 +91,11 @@ fn run_mode(options: &cli::Rtp, load: &mut MediaLoad) -> Result<bool> {
     };
     let mut trials = Vec::new();
     let mut clean = true;
+    let mut live = Live::new();
     for rate in rates {
-        let trial = load.trial(rate, duration)?;
-        clean &= trial.totals.lost() == 0 && trial.totals.corrupted + trial.totals.misdelivered == 0;
+        let trial = load.watched_trial(rate, duration, &mut |moment| live.look(moment))?;
+        live.end();
+        clean &= trial.totals.lost() == 0 && trial.totals.is_clean();
         if !options.json {
             println!("{}", line(&trial, load.latency_line()));
         }
@@ -78,7 +104,11 @@ fn run_mode(options: &cli::Rtp, load: &mut MediaLoad) -> Result<bool> {
         trials.push(entry);
     }
     if options.json {
-        println!("{:#}", json!({ "calls": options.calls, "trials": trials }));
+        let by = load.generator.name();
+        println!(
+            "{:#}",
+            json!({ "calls": options.calls, "by": by, "trials": trials })
+        );
     }
     Ok(clean)
 }
@@ -113,7 +143,11 @@ fn line(trial: &Trial, latency: String) -> String {
         (totals.misdelivered, "misdelivered"),
         (totals.foreign, "foreign"),
         (totals.dead_flows, "dead flows"),
-        (totals.opened, "decrypted and checked"),
+        (totals.opened, "looked at by sample"),
+        (
+            totals.checksums.map_or(0, |sums| sums.wrong),
+            "wrong UDP checksums",
+        ),
     ] {
         if count > 0 {
             line += &format!(", {count} {what}");
@@ -140,6 +174,7 @@ pub(crate) struct Setup {
     pub(crate) device: Option<String>,
     /// How the parties' media is protected.
     pub(crate) terms: Terms,
+    pub(crate) talk: Talk,
 }
 
 /// Calls with flows, and the means to send on them.
@@ -147,8 +182,7 @@ pub(crate) struct MediaLoad {
     ng: Client,
     setup: Setup,
     calls: Vec<Call>,
-    flows: Flows,
-    io: Box<dyn PacketIo>,
+    generator: Box<dyn Generator>,
     generation: u64,
 }
 
@@ -189,38 +223,46 @@ impl Found {
 impl MediaLoad {
     /// Sets the calls up.
     pub(crate) fn new(mut ng: Client, setup: Setup) -> Result<Self> {
-        let (calls, flows, io) = build(&mut ng, &setup, 0)?;
+        let (calls, generator) = build(&mut ng, &setup, 0)?;
         Ok(Self {
             ng,
             setup,
             calls,
-            flows,
-            io,
+            generator,
             generation: 0,
         })
     }
 
     /// One trial at a rate.
     pub(crate) fn trial(&mut self, rate: f64, duration: Duration) -> Result<Trial> {
-        engine::run(&mut self.flows, self.io.as_mut(), rate, duration)
+        self.watched_trial(rate, duration, &mut unwatched)
+    }
+
+    fn watched_trial(&mut self, rate: f64, duration: Duration, watch: &mut Watch<'_>) -> Result<Trial> {
+        self.generator.trial(rate, duration, watch)
+    }
+
+    /// Packets/s of all flows in real time.
+    pub(crate) fn real_time(&self) -> f64 {
+        self.generator.flow_count() as f64 * self.setup.talk.per_second()
     }
 
     /// Enough packets for every flow to be heard and settled.
     pub(crate) fn warm_up(&mut self, duration: Duration) -> Result<Trial> {
-        self.trial(self.flow_count() * REAL_TIME, duration)
+        self.trial(self.real_time(), duration)
     }
 
     pub(crate) fn latency_line(&self) -> String {
-        self.flows.latency().line()
+        self.generator.latency().line()
     }
 
     pub(crate) fn latency_json(&self) -> Value {
-        self.flows.latency().json()
+        self.generator.latency().json()
     }
 
     /// Microseconds at a quantile, of the last trial.
     pub(crate) fn latency_us(&self, quantile: f64) -> f64 {
-        self.flows.latency().us(quantile)
+        self.generator.latency().us(quantile)
     }
 
     /// Looks for the highest rate with a loss of at most [`LOSS_MAX`]. After a rate that was too much, flows that do
@@ -259,7 +301,9 @@ impl MediaLoad {
         if dead > 0 {
             self.delete_calls()?;
             self.generation += 1;
-            (self.calls, self.flows, self.io) = build(&mut self.ng, &self.setup, self.generation)?;
+            // One program at a time can sit at a device.
+            self.generator = Box::new(Silent::new());
+            (self.calls, self.generator) = build(&mut self.ng, &self.setup, self.generation)?;
             self.warm_up(Duration::from_millis(300))?;
         }
         Ok(dead)
@@ -277,13 +321,9 @@ impl MediaLoad {
         let mut calls = self.calls.drain(..);
         calls.try_for_each(|call| call.tear_down(&mut self.ng).map(drop))
     }
-
-    fn flow_count(&self) -> f64 {
-        self.setup.calls as f64 * 2.0
-    }
 }
 
-type Built = (Vec<Call>, Flows, Box<dyn PacketIo>);
+type Built = (Vec<Call>, Box<dyn Generator>);
 
 fn build(ng: &mut Client, setup: &Setup, generation: u64) -> Result<Built> {
     let per_side = if setup.device.is_some() {
@@ -331,13 +371,16 @@ fn build(ng: &mut Client, setup: &Setup, generation: u64) -> Result<Built> {
     }
     // Flows of one socket side by side leave in one system call.
     routes.sort_by_key(|route| route.from);
-    let flows = Flows::new(routes);
+    let flows = Flows::new(&setup.talk, routes);
     let sockets = callers.into_iter().chain(callees).collect();
-    let io: Box<dyn PacketIo> = match &setup.device {
-        Some(device) => Box::new(RingIo::new(device, &flows, sockets)?),
-        None => Box::new(UdpIo::new(sockets, &flows)?),
+    let generator: Box<dyn Generator> = match &setup.device {
+        Some(device) => Box::new(XdpLoad::new(device, &setup.talk, flows, sockets)?),
+        None => {
+            let io = UdpIo::new(sockets, &flows)?;
+            Box::new(Paced::new(flows, io))
+        }
     };
-    Ok((calls, flows, io))
+    Ok((calls, generator))
 }
 
 /// The parties' address: the one given, or the one by which we reach the control port.

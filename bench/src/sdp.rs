@@ -7,23 +7,46 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::crypto::Crypto;
 
-/// A session with one G.711 µ-law audio stream and telephone events, to be received at `addr`.
-pub(crate) fn audio(addr: SocketAddr) -> String {
-    session(addr, "RTP/AVP", "")
+/// The codec of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Codec {
+    pub(crate) payload_type: u8,
+    /// Name, clock and channels as in `a=rtpmap`; a static payload type may go without.
+    pub(crate) encoding: Option<&'static str>,
+    pub(crate) ptime_ms: u32,
 }
 
-/// The same with a key.
-pub(crate) fn secure_audio(addr: SocketAddr, crypto: &Crypto) -> String {
-    session(addr, "RTP/SAVP", &format!("a=crypto:{}\r\n", crypto.attribute()))
+impl Default for Codec {
+    /// 20 ms of G.711 µ-law.
+    fn default() -> Self {
+        Self {
+            payload_type: 0,
+            encoding: Some("PCMU/8000"),
+            ptime_ms: 20,
+        }
+    }
 }
 
-fn session(addr: SocketAddr, profile: &str, more: &str) -> String {
+/// A session with one audio stream and telephone events, to be received at `addr`, with a key if there is one.
+pub(crate) fn audio(addr: SocketAddr, codec: &Codec, crypto: Option<&Crypto>) -> String {
     let family = if addr.is_ipv4() { "IP4" } else { "IP6" };
     let (ip, port) = (addr.ip(), addr.port());
+    let profile = crypto.map_or("RTP/AVP", |_| "RTP/SAVP");
+    let crypto = crypto.map_or(String::new(), |crypto| {
+        format!("a=crypto:{}\r\n", crypto.attribute())
+    });
+    let Codec {
+        payload_type,
+        ptime_ms,
+        ..
+    } = codec;
+    let rtpmap = codec.encoding.map_or(String::new(), |encoding| {
+        format!("a=rtpmap:{payload_type} {encoding}\r\n")
+    });
     format!(
         "v=0\r\no=load 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-         m=audio {port} {profile} 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
-         a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n{more}"
+         m=audio {port} {profile} {payload_type} 101\r\n{rtpmap}a=rtpmap:101 telephone-event/8000\r\n\
+         a=fmtp:101 0-15\r\na=ptime:{ptime_ms}\r\na=sendrecv\r\n{crypto}"
     )
 }
 
@@ -58,7 +81,7 @@ mod tests {
     fn an_offer_says_where_it_wants_its_media() {
         for text in ["192.0.2.1:4000", "[2001:db8::1]:4002"] {
             let addr: SocketAddr = text.parse().unwrap();
-            assert_eq!(media_address(&audio(addr)), Some(addr));
+            assert_eq!(media_address(&audio(addr, &Codec::default(), None)), Some(addr));
         }
     }
 

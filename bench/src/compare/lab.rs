@@ -11,6 +11,8 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 
 use super::relay::Daemon;
+use crate::media::link;
+use crate::media::xdp::Reflector;
 use crate::sys::netns::Namespace;
 use crate::sys::{cpu, process};
 
@@ -105,18 +107,18 @@ impl Lab {
         &self,
         measure: impl FnOnce(&UnderTest) -> Result<T> + Send,
     ) -> Result<T> {
-        let (namespace, device) = (&self.relay.namespace, &self.relay.device);
-        namespace.run("nft add table netdev reflect")?;
-        namespace.run(&format!(
-            "nft add chain netdev reflect arrive {{ type filter hook ingress device {device} priority 0 ; }}"
-        ))?;
-        namespace.run(&format!(
-            "nft add rule netdev reflect arrive udp dport >= {} ether daddr set {GENERATOR_MAC} \
-             ip saddr set {RELAY_IP} ip daddr set {GENERATOR_IP} fwd to {device}",
-            MEDIA_PORTS.0
-        ))?;
+        let device = self.relay.device.clone();
+        let reflector = thread::scope(|scope| {
+            let attached = scope.spawn(|| {
+                self.relay.namespace.enter()?;
+                Reflector::attach(link::device_index(&device)?)
+            });
+            attached
+                .join()
+                .unwrap_or_else(|_| bail!("attaching the reflector panicked"))
+        })?;
         let measured = self.on_generator_side(0, measure);
-        namespace.run("nft delete table netdev reflect")?;
+        drop(reflector);
         measured
     }
 
@@ -186,20 +188,10 @@ impl End {
     /// What the generator's end needs beside: room for bursts, and no way up the stack for media, which nothing but
     /// the ring wants; the ring sees frames before the filter does.
     fn equip_generator(&self) -> Result<()> {
-        let (device, first) = (&self.device, MEDIA_PORTS.0);
-        self.namespace.run("nft add table netdev load")?;
+        let device = &self.device;
         // The cable itself holds 256 frames, a quarter of what a card holds; what finds it full waits here.
         self.namespace.run(&format!(
             "tc qdisc add dev {device} root pfifo limit {CABLE_FRAMES}"
-        ))?;
-        self.namespace.run(&format!(
-            "nft add chain netdev load arrive {{ type filter hook ingress device {device} priority 0 ; }}"
-        ))?;
-        // The reply to a delete comes in fragments, and all but the first have no ports to look at.
-        self.namespace
-            .run("nft add rule netdev load arrive ip frag-off & 0x3fff != 0 accept")?;
-        self.namespace.run(&format!(
-            "nft add rule netdev load arrive udp sport >= {first} drop"
         ))
     }
 

@@ -10,11 +10,12 @@ use srtp::Suite;
 use super::lab::UnderTest;
 use crate::calls::Terms;
 use crate::crypto::Crypto;
-use crate::media::engine::{self, Trial};
-use crate::media::flows::{Flows, Route};
-use crate::media::ring::RingIo;
+use crate::media::flows::{Flows, Route, Talk};
+use crate::media::generator::{Generator as _, Trial, unwatched};
+use crate::media::payload::Payload;
 use crate::media::search;
 use crate::media::udp;
+use crate::media::xdp::XdpLoad;
 use crate::ng::Client;
 use crate::ng_load::{self, Outcome, Until, Wait};
 use crate::rtp_load::{Found, LOSS_MAX, MediaLoad, SEARCH, Setup};
@@ -104,10 +105,11 @@ pub(crate) fn ceiling(reflector: &UnderTest, calls: usize, media: Media) -> Resu
                 open: params,
             })
         });
-    let mut flows = Flows::new(routes.collect::<Result<Vec<_>>>()?);
-    let mut io = RingIo::new(&reflector.device, &flows, ports)?;
+    let talk = Talk::Made(Payload::default());
+    let flows = Flows::new(&talk, routes.collect::<Result<Vec<_>>>()?);
+    let mut load = XdpLoad::new(&reflector.device, &talk, flows, ports)?;
     search::highest(SEARCH, |rate| {
-        let trial = engine::run(&mut flows, &mut io, rate, TRIAL)?;
+        let trial = load.trial(rate, TRIAL, &mut unwatched)?;
         eprintln!("    {}", summary(&trial));
         Ok(trial.totals.loss() <= LOSS_MAX && trial.generator_kept_up())
     })
@@ -213,6 +215,7 @@ fn load(relay: &UnderTest, calls: usize, media: Media) -> Result<MediaLoad> {
             sockets: 1,
             device,
             terms: media.terms(),
+            talk: Talk::Made(Payload::default()),
         },
     )
 }

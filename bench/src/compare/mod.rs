@@ -93,7 +93,9 @@ pub(crate) fn run(options: &cli::Compare) -> Result<bool> {
     let wanted = |part: Measurement| options.only.is_empty() || options.only.contains(&part);
     let mut ceilings = Vec::new();
     if wanted(Measurement::Ceiling) {
-        let found = KINDS.iter().filter(|kind| wanted(kind.search));
+        let found = KINDS
+            .iter()
+            .filter(|kind| wanted(kind.search) || options.only.len() == 1);
         for kind in found {
             eprintln!("the generator's own limit, {:?}", kind.media);
             let limit =

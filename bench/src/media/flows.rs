@@ -1,18 +1,21 @@
 //! One-way streams of test packets, and what became of them.
 
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use srtp::{Params, Receiver, Sender};
 
 use super::account::Account;
-use super::stamp::{self, PACKET_BYTES, Stamp};
+use super::payload::{PACKET_BYTES_MAX, Payload};
+use super::pcap::Capture;
+use super::stamp::{self, Template};
 use crate::hist::Latency;
 
-/// Longest test packet with what protection adds (RFC 7714 §12).
-pub(crate) const WIRE_BYTES_MAX: usize = PACKET_BYTES + 16;
 /// One packet in so many that arrive protected is decrypted and checked; of the others only length and header are.
-const SAMPLE: u64 = 16;
+pub(crate) const SAMPLE: u64 = 16;
+/// Packets of a replayed flow whose time of sending is remembered.
+const SENT_WINDOW: usize = 64;
 
 /// Both directions of a call are two flows.
 #[derive(Clone, Debug)]
@@ -31,14 +34,103 @@ pub(crate) struct Route {
     pub(crate) open: Option<Params>,
 }
 
-impl Route {
-    /// Length of a packet as it is sent.
-    pub(crate) fn packet_bytes(&self) -> usize {
-        PACKET_BYTES + self.seal.as_ref().map_or(0, tag_bytes)
+/// What the parties say to each other.
+#[derive(Clone, Debug)]
+pub(crate) enum Talk {
+    /// Test packets.
+    Made(Payload),
+    /// What somebody once said.
+    Replayed(Arc<Capture>),
+}
+
+impl Talk {
+    /// Packets a second of one party in real time.
+    pub(crate) fn per_second(&self) -> f64 {
+        match self {
+            Self::Made(payload) => payload.per_second(),
+            Self::Replayed(capture) => capture.per_second,
+        }
+    }
+
+    /// Bytes of the longest packet before it is protected.
+    pub(crate) fn longest(&self) -> usize {
+        match self {
+            Self::Made(payload) => payload.packet_bytes,
+            Self::Replayed(capture) => capture.longest,
+        }
     }
 }
 
-fn tag_bytes(params: &Params) -> usize {
+/// The packets of one flow.
+pub(crate) enum Content {
+    Made(Template),
+    Replayed {
+        capture: Arc<Capture>,
+        ssrc: u32,
+        /// When the last ones were sent; a replayed packet can't say so itself.
+        sent_ns: Box<[u64; SENT_WINDOW]>,
+    },
+}
+
+impl Content {
+    fn new(flow: u32, talk: &Talk) -> Self {
+        match talk {
+            Talk::Made(payload) => Self::Made(Template::new(flow, payload)),
+            Talk::Replayed(capture) => Self::Replayed {
+                capture: Arc::clone(capture),
+                ssrc: stamp::ssrc(flow),
+                sent_ns: Box::new([0; SENT_WINDOW]),
+            },
+        }
+    }
+
+    fn write(&mut self, out: &mut [u8], counter: u64, now_ns: u64) -> usize {
+        match self {
+            Self::Made(template) => template.write(out, counter, now_ns),
+            Self::Replayed {
+                capture,
+                ssrc,
+                sent_ns,
+            } => {
+                sent_ns[counter as usize % SENT_WINDOW] = now_ns;
+                capture.write(out, *ssrc, counter)
+            }
+        }
+    }
+
+    /// When the packet was sent (0: not known), if it is byte for byte packet `counter`.
+    fn check(&self, packet: &[u8], counter: u64) -> Option<u64> {
+        match self {
+            Self::Made(template) => template.check(packet, counter),
+            Self::Replayed {
+                capture,
+                ssrc,
+                sent_ns,
+            } => {
+                let mut expected = [0; PACKET_BYTES_MAX];
+                let length = capture.write(&mut expected, *ssrc, counter);
+                (packet == &expected[..length]).then(|| sent_ns[counter as usize % SENT_WINDOW])
+            }
+        }
+    }
+
+    /// Whether length and header are those of packet `counter` with a tag of that many bytes.
+    fn looks_right(&self, packet: &[u8], counter: u64, tag: usize) -> bool {
+        match self {
+            Self::Made(template) => {
+                packet.len() == template.bytes().len() + tag && template.header_is(packet, counter)
+            }
+            Self::Replayed { capture, ssrc, .. } => {
+                let mut expected = [0; PACKET_BYTES_MAX];
+                let length = capture.write(&mut expected, *ssrc, counter);
+                packet.len() == length + tag && packet.get(..12) == Some(&expected[..12])
+            }
+        }
+    }
+}
+
+/// Bytes that protection adds to an RTP packet.
+pub(crate) fn tag_bytes(params: &Params) -> usize {
     let key = params.keys().first();
     key.map_or(0, |key| key.suite().spec().rtp_tag_len)
 }
@@ -46,8 +138,8 @@ fn tag_bytes(params: &Params) -> usize {
 /// One flow.
 pub(crate) struct Flow {
     pub(crate) route: Route,
-    template: [u8; PACKET_BYTES],
-    next: u64,
+    pub(crate) content: Content,
+    pub(crate) next: u64,
     first_of_trial: u64,
     account: Account,
     sender: Option<Sender>,
@@ -56,7 +148,7 @@ pub(crate) struct Flow {
 
 /// All flows of a measurement.
 pub(crate) struct Flows {
-    flows: Vec<Flow>,
+    pub(crate) flows: Vec<Flow>,
     turn: usize,
     latency: Latency,
     corrupted: u64,
@@ -66,21 +158,31 @@ pub(crate) struct Flows {
 }
 
 impl Flow {
-    /// Whether what can be told without decrypting is as it was sent.
-    fn looks_right(&self, bytes: &[u8], counter: u64) -> bool {
-        let tag = self.route.open.as_ref().map_or(0, tag_bytes);
-        bytes.len() == PACKET_BYTES + tag && stamp::header_intact(bytes, counter, &self.template)
+    /// Writes the next packet; returns its length.
+    pub(crate) fn next_packet(&mut self, out: &mut [u8; PACKET_BYTES_MAX], now_ns: u64) -> usize {
+        let length = self.content.write(out, self.next, now_ns);
+        self.next += 1;
+        let sealed = self.sender.as_mut().map(|sender| sender.protect_rtp(out, length));
+        sealed.map_or(length, |sealed| {
+            sealed.expect("each packet has a new number and room for a tag")
+        })
     }
 
-    /// What a packet says that is authentic and byte for byte what was sent.
-    fn open(&mut self, bytes: &[u8]) -> Option<Stamp> {
-        let mut copy = [0; WIRE_BYTES_MAX];
+    /// When a packet was sent that is authentic and byte for byte packet `counter`.
+    pub(crate) fn open(&mut self, bytes: &[u8], counter: u64) -> Option<u64> {
+        let mut copy = [0; PACKET_BYTES_MAX];
         let packet = copy.get_mut(..bytes.len())?;
         packet.copy_from_slice(bytes);
-        let length = self.receiver.as_mut()?.unprotect_rtp(packet).ok()?;
-        let plain = packet.get(..length)?;
-        let stamp = stamp::read(plain)?;
-        stamp::intact(plain, &stamp, &self.template).then_some(stamp)
+        let length = match &mut self.receiver {
+            Some(receiver) => receiver.unprotect_rtp(packet).ok()?,
+            None => packet.len(),
+        };
+        self.content.check(packet.get(..length)?, counter)
+    }
+
+    /// Whether packets arrive protected.
+    pub(crate) fn arrives_protected(&self) -> bool {
+        self.receiver.is_some()
     }
 }
 
@@ -97,10 +199,22 @@ pub(crate) struct Totals {
     pub(crate) misdelivered: u64,
     /// Packets that are not ours.
     pub(crate) foreign: u64,
-    /// Packets that arrived protected and were decrypted and checked.
+    /// Packets whose payload could be looked at by samples only, and was, decrypted if need be.
     pub(crate) opened: u64,
     /// Flows that sent and of which nothing arrived.
     pub(crate) dead_flows: u64,
+    /// UDP checksums of what arrived, where the generator sees them.
+    pub(crate) checksums: Option<Checksums>,
+}
+
+/// UDP checksums of what arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Checksums {
+    pub(crate) right: u64,
+    /// Left to the network device, which a virtual one does not compute.
+    pub(crate) left_to_device: u64,
+    pub(crate) absent: u64,
+    pub(crate) wrong: u64,
 }
 
 impl Totals {
@@ -117,8 +231,13 @@ impl Totals {
         }
     }
 
+    /// Whether everything that arrived was as it should be.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.corrupted + self.misdelivered + self.checksums.map_or(0, |sums| sums.wrong) == 0
+    }
+
     pub(crate) fn json(&self) -> Value {
-        json!({
+        let mut json = json!({
             "sent": self.sent,
             "received": self.received,
             "lost": self.lost(),
@@ -128,16 +247,25 @@ impl Totals {
             "corrupted": self.corrupted,
             "misdelivered": self.misdelivered,
             "foreign": self.foreign,
-            "opened": self.opened,
+            "payload_checked_by_samples": self.opened,
             "dead_flows": self.dead_flows,
-        })
+        });
+        if let Some(sums) = self.checksums {
+            json["udp_checksums"] = json!({
+                "right": sums.right,
+                "left_to_device": sums.left_to_device,
+                "absent": sums.absent,
+                "wrong": sums.wrong,
+            });
+        }
+        json
     }
 }
 
 impl Flows {
-    pub(crate) fn new(routes: impl IntoIterator<Item = Route>) -> Self {
+    pub(crate) fn new(talk: &Talk, routes: impl IntoIterator<Item = Route>) -> Self {
         let flow = |(index, route): (usize, Route)| Flow {
-            template: stamp::template(index as u32),
+            content: Content::new(index as u32, talk),
             next: 0,
             first_of_trial: 0,
             account: Account::starting_at(0),
@@ -156,6 +284,10 @@ impl Flows {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.flows.len()
+    }
+
     pub(crate) fn routes(&self) -> impl Iterator<Item = &Route> {
         self.flows.iter().map(|flow| &flow.route)
     }
@@ -171,87 +303,49 @@ impl Flows {
     }
 
     /// Writes the next packet, flows taking turns; returns the flow and the packet's length.
-    pub(crate) fn next_packet(&mut self, bytes: &mut [u8; WIRE_BYTES_MAX], now_ns: u64) -> (usize, usize) {
+    pub(crate) fn next_packet(&mut self, bytes: &mut [u8; PACKET_BYTES_MAX], now_ns: u64) -> (usize, usize) {
         let index = self.turn;
         self.turn = (self.turn + 1) % self.flows.len();
-        let flow = &mut self.flows[index];
-        let mut packet = flow.template;
-        stamp::write(&mut packet, flow.next, now_ns);
-        bytes[..PACKET_BYTES].copy_from_slice(&packet);
-        flow.next += 1;
-        let sealed = flow
-            .sender
-            .as_mut()
-            .map(|sender| sender.protect_rtp(bytes, PACKET_BYTES));
-        let length = sealed.map_or(PACKET_BYTES, |sealed| {
-            sealed.expect("each packet has a new number and room for a tag")
-        });
-        (index, length)
+        (index, self.flows[index].next_packet(bytes, now_ns))
     }
 
     /// Enters a packet that arrived.
     pub(crate) fn receive(&mut self, from: SocketAddrV4, to: SocketAddrV4, bytes: &[u8], at_ns: u64) {
-        let peeked = stamp::peek(bytes);
-        if let Some((index, seq)) = peeked
-            && let Some(flow) = self.flows.get(index as usize)
-            && flow.receiver.is_some()
-        {
-            return self.receive_protected(index as usize, seq, (from, to), bytes, at_ns);
-        }
-        let Some(stamp) = stamp::read(bytes) else {
-            self.foreign += 1;
-            return;
-        };
-        let Some(flow) = self.flows.get_mut(stamp.flow as usize) else {
+        let peeked =
+            stamp::peek(bytes).and_then(|(index, seq)| Some((self.flows.get_mut(index as usize)?, seq)));
+        let Some((flow, seq)) = peeked else {
             self.foreign += 1;
             return;
         };
         if to != flow.route.sink || from != flow.route.via {
             self.misdelivered += 1;
-        } else if stamp.counter >= flow.next || !stamp::intact(bytes, &stamp, &flow.template) {
-            self.corrupted += 1;
-        } else if flow.account.enter(stamp.counter) {
-            self.latency.record(at_ns.saturating_sub(stamp.sent_ns));
+            return;
         }
-    }
-
-    /// Enters a packet that arrived on a flow whose receiver has a key.
-    fn receive_protected(
-        &mut self,
-        index: usize,
-        seq: u16,
-        (from, to): (SocketAddrV4, SocketAddrV4),
-        bytes: &[u8],
-        at_ns: u64,
-    ) {
-        let flow = &mut self.flows[index];
         // Nothing arrives that was not sent: it is one of the last 65536.
         let back = u64::from((flow.next as u16).wrapping_sub(seq).wrapping_sub(1)) + 1;
+        let tag = flow.route.open.as_ref().map_or(0, tag_bytes);
         let counter = flow.next.checked_sub(back);
-        if to != flow.route.sink || from != flow.route.via {
-            self.misdelivered += 1;
-            return;
-        }
-        let Some(counter) = counter.filter(|counter| flow.looks_right(bytes, *counter)) else {
+        let Some(counter) = counter.filter(|counter| flow.content.looks_right(bytes, *counter, tag)) else {
             self.corrupted += 1;
             return;
         };
-        if counter < flow.first_of_trial || !counter.is_multiple_of(SAMPLE) {
+        let sampled = flow.receiver.is_some();
+        if sampled && (counter < flow.first_of_trial || !counter.is_multiple_of(SAMPLE)) {
             flow.account.enter(counter);
             return;
         }
-        match flow.open(bytes) {
-            Some(stamp) if stamp.counter == counter => {
-                self.opened += 1;
-                if flow.account.enter(counter) {
-                    self.latency.record(at_ns.saturating_sub(stamp.sent_ns));
+        match flow.open(bytes, counter) {
+            Some(sent_ns) => {
+                self.opened += u64::from(sampled);
+                if flow.account.enter(counter) && sent_ns > 0 {
+                    self.latency.record(at_ns.saturating_sub(sent_ns));
                 }
             }
             // A second copy is refused by the receiver and counted like one.
-            _ if flow.account.has(counter) => {
+            None if sampled && flow.account.has(counter) => {
                 flow.account.enter(counter);
             }
-            _ => self.corrupted += 1,
+            None => self.corrupted += 1,
         }
     }
 
@@ -284,8 +378,14 @@ mod tests {
     use super::*;
     use crate::crypto::Crypto;
 
+    const PACKET_BYTES: usize = 172;
+
     fn addr(port: u16) -> SocketAddrV4 {
         SocketAddrV4::new([127, 0, 0, 1].into(), port)
+    }
+
+    fn talk() -> Talk {
+        Talk::Made(Payload::default())
     }
 
     fn flows() -> Flows {
@@ -297,7 +397,7 @@ mod tests {
             seal: None,
             open: None,
         };
-        Flows::new([route(1, 11, 12, 2), route(2, 12, 11, 1)])
+        Flows::new(&talk(), [route(1, 11, 12, 2), route(2, 12, 11, 1)])
     }
 
     #[test]
@@ -305,7 +405,7 @@ mod tests {
         let mut flows = flows();
         let packets: Vec<_> = (0..8)
             .map(|_| {
-                let mut bytes = [0; WIRE_BYTES_MAX];
+                let mut bytes = [0; PACKET_BYTES_MAX];
                 assert_eq!(flows.next_packet(&mut bytes, 1_000).1, PACKET_BYTES);
                 *bytes.first_chunk::<PACKET_BYTES>().unwrap()
             })
@@ -331,6 +431,7 @@ mod tests {
             foreign: 1,
             opened: 0,
             dead_flows: 1,
+            checksums: None,
         };
         assert_eq!(totals, expected);
         assert_eq!(totals.lost(), 5);
@@ -366,18 +467,18 @@ mod tests {
             seal: Some(params(1)),
             open: Some(params(2)),
         };
-        let mut flows = Flows::new([route.clone()]);
+        let mut flows = Flows::new(&talk(), [route.clone()]);
         let count = 70_000;
         let packets: Vec<_> = (0..count)
             .map(|_| {
-                let mut bytes = [0; WIRE_BYTES_MAX];
+                let mut bytes = [0; PACKET_BYTES_MAX];
                 let (_, length) = flows.next_packet(&mut bytes, 1_000);
-                assert_eq!(length, route.packet_bytes());
+                assert_eq!(length, PACKET_BYTES + 10);
                 bytes[..length].to_vec()
             })
             .collect();
         // As they were sent they do not come: the relay has keys of its own.
-        let mut straight = Flows::new([route]);
+        let mut straight = Flows::new(&talk(), [route]);
         straight.flows[0].next = count;
         straight.receive(addr(12), addr(2), &packets[65_536], 3_000);
         assert_eq!((straight.totals().corrupted, straight.totals().opened), (1, 0));
@@ -406,7 +507,7 @@ mod tests {
     #[test]
     fn stragglers_of_the_last_trial_do_not_count() {
         let mut flows = flows();
-        let mut old = [0; WIRE_BYTES_MAX];
+        let mut old = [0; PACKET_BYTES_MAX];
         let (_, length) = flows.next_packet(&mut old, 0);
         flows.start_trial();
         flows.receive(addr(12), addr(2), &old[..length], 1);

@@ -4,12 +4,12 @@ use std::net::SocketAddrV4;
 
 use anyhow::Result;
 
-use super::flows::WIRE_BYTES_MAX;
+use super::payload::PACKET_BYTES_MAX;
 use crate::limits::BATCH_PACKETS_MAX;
 
 /// Packets that leave together.
 pub(crate) struct Batch {
-    bytes: [[u8; WIRE_BYTES_MAX]; BATCH_PACKETS_MAX],
+    bytes: [[u8; PACKET_BYTES_MAX]; BATCH_PACKETS_MAX],
     lengths: [usize; BATCH_PACKETS_MAX],
     /// Flow of each packet; only the first `len` count.
     pub(crate) flows: [usize; BATCH_PACKETS_MAX],
@@ -19,7 +19,7 @@ pub(crate) struct Batch {
 impl Batch {
     pub(crate) fn new() -> Self {
         Self {
-            bytes: [[0; WIRE_BYTES_MAX]; BATCH_PACKETS_MAX],
+            bytes: [[0; PACKET_BYTES_MAX]; BATCH_PACKETS_MAX],
             lengths: [0; BATCH_PACKETS_MAX],
             flows: [0; BATCH_PACKETS_MAX],
             len: 0,
@@ -30,7 +30,7 @@ impl Batch {
     pub(crate) fn fill(
         &mut self,
         packets: usize,
-        mut write: impl FnMut(&mut [u8; WIRE_BYTES_MAX]) -> (usize, usize),
+        mut write: impl FnMut(&mut [u8; PACKET_BYTES_MAX]) -> (usize, usize),
     ) {
         self.len = packets.min(BATCH_PACKETS_MAX);
         for i in 0..self.len {

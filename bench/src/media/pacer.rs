@@ -7,7 +7,9 @@ use crate::limits::BEHIND_US_MAX;
 #[derive(Clone, Debug)]
 pub(crate) struct Pacer {
     per_second: f64,
-    /// Packets sent or forgiven.
+    /// Since when, ns after the start.
+    since_ns: u64,
+    /// Packets sent or forgiven since then.
     done: u64,
     forgiven: u64,
 }
@@ -16,8 +18,21 @@ impl Pacer {
     pub(crate) fn new(per_second: f64) -> Self {
         Self {
             per_second,
+            since_ns: 0,
             done: 0,
             forgiven: 0,
+        }
+    }
+
+    /// Packets/s.
+    pub(crate) fn rate(&self) -> f64 {
+        self.per_second
+    }
+
+    /// Goes on at another rate.
+    pub(crate) fn set_rate(&mut self, per_second: f64, elapsed_ns: u64) {
+        if per_second != self.per_second {
+            (self.per_second, self.since_ns, self.done) = (per_second, elapsed_ns, 0);
         }
     }
 
@@ -43,7 +58,7 @@ impl Pacer {
     }
 
     fn at(&self, elapsed_ns: u64) -> u64 {
-        (elapsed_ns as f64 * self.per_second / 1e9) as u64
+        (elapsed_ns.saturating_sub(self.since_ns) as f64 * self.per_second / 1e9) as u64
     }
 }
 
@@ -67,6 +82,19 @@ mod tests {
             );
             assert_eq!(pacer.forgiven(), 0);
         }
+    }
+
+    #[test]
+    fn another_rate_counts_from_now() {
+        let mut pacer = Pacer::new(1_000_000.0);
+        assert_eq!(pacer.due(1_000_000), 1_000);
+        pacer.sent(1_000);
+        pacer.set_rate(2_000_000.0, 1_000_000);
+        assert_eq!(
+            (pacer.due(1_000_000), pacer.due(1_500_000), pacer.rate()),
+            (0, 1_000, 2e6)
+        );
+        assert_eq!(pacer.forgiven(), 0);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::sys::clock;
 /// Bytes asked for each socket's receive buffer.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 /// Largest packet looked at, bytes; ours are far smaller.
-const DATAGRAM_BYTES: usize = 512;
+const DATAGRAM_BYTES: usize = 1_536;
 
 /// A socket on an ephemeral port of `ip`, with room for bursts.
 pub(crate) fn bind(ip: Ipv4Addr) -> Result<UdpSocket> {
@@ -187,34 +187,41 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::media::engine;
-    use crate::media::flows::Route;
+    use crate::media::engine::Paced;
+    use crate::media::flows::{Route, Talk};
+    use crate::media::generator::{Generator as _, unwatched};
+    use crate::media::payload::Payload;
 
     #[test]
     fn packets_between_our_own_sockets_all_arrive() {
         let sockets: Vec<_> = (0..2).map(|_| bind(Ipv4Addr::LOCALHOST).unwrap()).collect();
         let (a, b) = (local(&sockets[0]).unwrap(), local(&sockets[1]).unwrap());
         // No relay between: what a sends to b comes from a.
-        let mut flows = Flows::new([
-            Route {
-                from: a,
-                to: b,
-                via: a,
-                sink: b,
-                seal: None,
-                open: None,
-            },
-            Route {
-                from: b,
-                to: a,
-                via: b,
-                sink: a,
-                seal: None,
-                open: None,
-            },
-        ]);
-        let mut io = UdpIo::new(sockets, &flows).unwrap();
-        let trial = engine::run(&mut flows, &mut io, 10_000.0, Duration::from_millis(50)).unwrap();
+        let flows = Flows::new(
+            &Talk::Made(Payload::default()),
+            [
+                Route {
+                    from: a,
+                    to: b,
+                    via: a,
+                    sink: b,
+                    seal: None,
+                    open: None,
+                },
+                Route {
+                    from: b,
+                    to: a,
+                    via: b,
+                    sink: a,
+                    seal: None,
+                    open: None,
+                },
+            ],
+        );
+        let io = UdpIo::new(sockets, &flows).unwrap();
+        let trial = Paced::new(flows, io)
+            .trial(10_000.0, Duration::from_millis(50), &mut unwatched)
+            .unwrap();
         assert!(trial.totals.sent > 0);
         assert_eq!(trial.totals.lost(), 0, "{:?}", trial.totals);
         assert_eq!(

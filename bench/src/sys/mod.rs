@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod cpu;
+pub(crate) mod keys;
 pub(crate) mod netns;
 pub(crate) mod process;
 pub(crate) mod signals;

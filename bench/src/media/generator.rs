@@ -1,0 +1,113 @@
+//! What every way of sending and receiving does: trials at a rate.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use super::flows::Totals;
+use crate::hist::Latency;
+
+/// Time between two looks at a trial that runs.
+pub(crate) const LOOK: Duration = Duration::from_millis(250);
+
+/// What a trial showed.
+#[derive(Clone, Debug)]
+pub(crate) struct Trial {
+    /// Packets/s asked for.
+    pub(crate) rate: f64,
+    pub(crate) seconds: f64,
+    /// Packets that were never sent because the generator was too far behind its schedule.
+    pub(crate) forgiven: u64,
+    pub(crate) totals: Totals,
+}
+
+impl Trial {
+    /// Packets/s that really left.
+    pub(crate) fn sent_rate(&self) -> f64 {
+        self.totals.sent as f64 / self.seconds
+    }
+
+    /// Whether the generator kept up, so that the result speaks of the relay.
+    pub(crate) fn generator_kept_up(&self) -> bool {
+        self.sent_rate() >= 0.98 * self.rate
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "rate": self.rate,
+            "sent_rate": self.sent_rate(),
+            "seconds": self.seconds,
+            "never_sent": self.forgiven,
+            "packets": self.totals.json(),
+        })
+    }
+}
+
+/// How a trial stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) elapsed: Duration,
+    /// Packets/s asked for at the moment.
+    pub(crate) rate: f64,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+}
+
+/// What to do on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Next {
+    /// Go on at this rate, packets/s.
+    Rate(f64),
+    /// Send nothing more, and end the trial.
+    Stop,
+}
+
+/// Somebody who watches a trial, about four times a second.
+pub(crate) type Watch<'a> = dyn FnMut(Moment) -> Next + 'a;
+
+/// Nobody does.
+pub(crate) fn unwatched(moment: Moment) -> Next {
+    Next::Rate(moment.rate)
+}
+
+/// Flows, and the means to send and receive on them.
+pub(crate) trait Generator {
+    /// Sends at `rate` packets/s over all flows for `duration`, then waits for what is still under way.
+    fn trial(&mut self, rate: f64, duration: Duration, watch: &mut Watch<'_>) -> Result<Trial>;
+
+    /// Latencies of the last trial.
+    fn latency(&self) -> &Latency;
+
+    fn flow_count(&self) -> usize;
+
+    /// How it sends, for people.
+    fn name(&self) -> &'static str;
+}
+
+/// No flows; stands in while they are made anew.
+pub(crate) struct Silent(Latency);
+
+impl Silent {
+    pub(crate) fn new() -> Self {
+        Self(Latency::new())
+    }
+}
+
+impl Generator for Silent {
+    fn trial(&mut self, _: f64, _: Duration, _: &mut Watch<'_>) -> Result<Trial> {
+        bail!("there are no flows")
+    }
+
+    fn latency(&self) -> &Latency {
+        &self.0
+    }
+
+    fn flow_count(&self) -> usize {
+        0
+    }
+
+    fn name(&self) -> &'static str {
+        "nothing"
+    }
+}
