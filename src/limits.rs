@@ -137,3 +137,22 @@ pub const fn kernel_entries_max(processors: usize) -> usize {
 
 /// How long an entry of the kernel's table rests before it is used again: no processor handles one packet longer.
 pub const KERNEL_REST: Duration = Duration::from_millis(100);
+
+/// Time between two looks at what the kernel has counted of a flow.
+pub const OFFLOAD_PULL: Duration = Duration::from_millis(200);
+
+/// Time until a flow that could not move into the kernel tries again.
+pub const OFFLOAD_RETRY: Duration = Duration::from_secs(1);
+
+/// Visits to flows that are due within this are made together.
+pub const OFFLOAD_TOGETHER: Duration = Duration::from_millis(25);
+
+/// Visits to flows in the kernel in one turn of a worker.
+pub const OFFLOAD_VISITS: usize = 256;
+
+/// How long a flow waits for a moment when none of its packets is under way to the worker, before it moves into the
+/// kernel all the same: there is no such moment if more comes than the worker can handle.
+pub const GATE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Looks for such a moment that have to be in vain, too.
+pub const GATE_TRIES: u32 = 64;

@@ -112,6 +112,7 @@ pub(super) fn start_worker(
         relay: Relay::new(relay::Config {
             seed: StdRng::from_os_rng().random(),
         }),
+        kernel: None,
         commands,
         waker: waker.clone(),
         shards,

@@ -16,6 +16,7 @@ use plan::{CallKey, Command, DropReason, Event, LocalSocket, SocketId, Time};
 use relay::{Batch, Handover, Outbox, Relay};
 
 use super::io::Io;
+use super::offload::{Flows, OffloadCounters};
 use crate::clock;
 use crate::limits;
 use crate::record::Recordings;
@@ -31,6 +32,8 @@ pub enum WorkerCommand {
     Adopt(CallKey, Handover),
     /// The first call is part of the second.
     Merge(CallKey, CallKey),
+    /// Bring the counters of a call's flows in the kernel up to date, then say so.
+    Pull(CallKey, Sender<()>),
     /// End.
     Stop,
 }
@@ -78,6 +81,8 @@ pub struct WorkerCounters {
     pub datagrams_lost: AtomicU64,
     /// Datagrams of the control side whose call had no such socket, or that were too many.
     pub datagrams_refused: AtomicU64,
+    /// What the kernel does for it.
+    pub offload: Arc<OffloadCounters>,
     /// Packets or commands that made the relay panic.
     pub panics: AtomicU64,
     /// Commands queued for it; the control shards count.
@@ -92,6 +97,8 @@ pub struct Worker<I> {
     pub io: I,
     /// What it executes.
     pub relay: Relay,
+    /// What the kernel executes of that, if it can.
+    pub kernel: Option<Flows>,
     /// From the control side.
     pub commands: Receiver<WorkerCommand>,
     /// Others wake it with this.
@@ -132,6 +139,11 @@ impl<I: Io> Worker<I> {
         }
         self.relay_packets(now, batch, outbox);
         self.relay_timers(now, batch, outbox);
+        self.with_kernel(|kernel, relay| {
+            kernel.handled(now, batch);
+            kernel.visit(now, relay);
+            kernel.follow(now, relay);
+        });
         batch.clear();
         self.report();
         true
@@ -143,12 +155,17 @@ impl<I: Io> Worker<I> {
         for _ in 0..waiting {
             match self.commands.try_recv() {
                 Ok(WorkerCommand::Apply(command, sockets)) => self.apply(now, command, sockets),
-                Ok(WorkerCommand::Yield(call, reply)) => self.hand_over(call, &reply),
+                Ok(WorkerCommand::Yield(call, reply)) => self.hand_over(now, call, &reply),
                 Ok(WorkerCommand::Adopt(into, flows)) => {
                     let relay = &mut self.relay;
                     guarded(&self.counters, || relay.adopt(now, into, flows));
                 }
                 Ok(WorkerCommand::Merge(from, into)) => self.relay.merge(from, into),
+                Ok(WorkerCommand::Pull(call, reply)) => {
+                    self.with_kernel(|kernel, relay| kernel.pull(now, call, relay));
+                    // Whoever asked may have ceased to wait.
+                    let _ = reply.try_send(());
+                }
                 Ok(WorkerCommand::Stop) => return false,
                 Err(_) => break,
             }
@@ -171,8 +188,21 @@ impl<I: Io> Worker<I> {
                 tracing::error!(%error, address = %socket.addr, "a media socket could not be watched");
             }
         }
+        self.with_kernel(|kernel, relay| {
+            relay.foresee(&command);
+            kernel.follow(now, relay);
+        });
         let relay = &mut self.relay;
         guarded(&self.counters, || relay.apply(now, command));
+        // Not before this does the new plan see a packet, and are its sockets closed.
+        self.with_kernel(|kernel, relay| kernel.follow(now, relay));
+    }
+
+    fn with_kernel(&mut self, step: impl FnOnce(&mut Flows, &mut Relay)) {
+        if let Some(kernel) = &mut self.kernel {
+            let relay = &mut self.relay;
+            guarded(&self.counters, || step(kernel, relay));
+        }
     }
 
     fn close_released(&mut self) {
@@ -184,7 +214,11 @@ impl<I: Io> Worker<I> {
         });
     }
 
-    fn hand_over(&mut self, call: CallKey, reply: &Sender<Yielded>) {
+    fn hand_over(&mut self, now: Time, call: CallKey, reply: &Sender<Yielded>) {
+        self.with_kernel(|kernel, relay| {
+            relay.recall(call);
+            kernel.follow(now, relay);
+        });
         // Those of other calls are not handed over.
         self.close_released();
         let flows = self.relay.give(call);
@@ -198,7 +232,9 @@ impl<I: Io> Worker<I> {
 
     fn wait(&mut self, batch: &mut Batch) {
         let now = clock::now();
-        let timeout = self.relay.poll_timeout().map(|at| at.since(now));
+        let visits = self.kernel.as_ref().and_then(Flows::poll_timeout);
+        let timeout = self.relay.poll_timeout().into_iter().chain(visits).min();
+        let timeout = timeout.map(|at| at.since(now));
         if std::mem::take(&mut self.busy) && self.commands.is_empty() {
             self.io.gather(timeout);
         }

@@ -288,6 +288,15 @@ impl FlowStats {
         self.refusal.store(refusal.map_or(0, |r| r as u8 + 1), Relaxed);
     }
 
+    /// Notes why the kernel does not forward it. Which other way its packets come, they say themselves.
+    pub fn stays(&self, why: Refusal) {
+        let path = match self.path() {
+            Path::Kernel => Path::Sockets,
+            other => other,
+        };
+        self.takes(path, Some(why));
+    }
+
     /// Notes which way a packet that we handle ourselves came. It says nothing about a flow that the kernel forwards:
     /// what does not fit there still comes here.
     #[inline]
@@ -332,6 +341,17 @@ mod tests {
         assert_eq!(
             (stats.path(), stats.refusal()),
             (Path::Rings, Some(Refusal::Srtp))
+        );
+        stats.stays(Refusal::Rtcp);
+        assert_eq!(
+            (stats.path(), stats.refusal()),
+            (Path::Rings, Some(Refusal::Rtcp))
+        );
+        stats.takes(Path::Kernel, None);
+        stats.stays(Refusal::Rtcp);
+        assert_eq!(
+            (stats.path(), stats.refusal()),
+            (Path::Sockets, Some(Refusal::Rtcp))
         );
         stats.takes(Path::Kernel, None);
         assert_eq!((stats.path(), stats.refusal()), (Path::Kernel, None));

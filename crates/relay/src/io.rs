@@ -174,6 +174,12 @@ impl Batch {
         self.arrivals.len() == self.capacity
     }
 
+    /// What is in it: where each datagram arrived, whence, and its bytes.
+    pub fn datagrams(&self) -> impl DoubleEndedIterator<Item = (SocketId, SocketAddr, &[u8])> {
+        let arrivals = self.arrivals.iter();
+        arrivals.map(|a| (a.socket, a.source, self.bytes(a.range())))
+    }
+
     /// The next datagram that was not yet handled.
     pub(crate) fn head(&self) -> Option<&Arrival> {
         self.arrivals.get(self.done)

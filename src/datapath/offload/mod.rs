@@ -24,6 +24,10 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
+mod flows;
+mod gates;
+mod visits;
+
 use std::net::SocketAddr;
 
 use plan::Refusal;
@@ -33,6 +37,7 @@ pub use self::kernel::{Kernel, Ran};
 pub use self::maps::{Served, Setup, Unavailable, object};
 pub use self::rings::Rings;
 pub use self::table::WorkerTable;
+pub use flows::{Flows, OffloadCounters};
 
 /// How packets leave towards a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plan::{CallKey, Command, FlowId, FlowStats, Framing, LocalSocket, Path, Refusal, SocketId, Time};
+use plan::{CallKey, Command, FlowId, FlowStats, Framing, LocalSocket, Refusal, SocketId, Time};
 use rtp::Header;
 
 use crate::table::Slot;
@@ -176,6 +176,21 @@ impl Relay {
         None
     }
 
+    /// The kernel counts a flow's sequence numbers anew.
+    pub fn note_republished(&mut self, flow: FlowId) {
+        let slot = self.offload.offered.get(&flow);
+        if let Some(flow) = slot.and_then(|slot| self.table.flows.get_mut(*slot as usize)) {
+            flow.offer.seq_base = None;
+        }
+    }
+
+    /// Flows of a call that are offered.
+    pub fn offered(&self, call: CallKey) -> impl Iterator<Item = FlowId> {
+        let flows = self.table.slots_of(call).into_iter();
+        let flows = flows.filter_map(|slot| self.table.flows.get(slot as usize));
+        flows.filter(|f| f.offer.kernel.is_some()).map(|f| f.plan.flow)
+    }
+
     /// The plans of a call are others.
     pub(crate) fn replanned(&mut self, call: CallKey) {
         if self.offload.on {
@@ -187,7 +202,7 @@ impl Relay {
         }
         for slot in self.table.slots_of(call) {
             if let Some(flow) = self.table.flows.get(slot as usize) {
-                refuse(&flow.plan.stats, Refusal::Off);
+                flow.plan.stats.stays(Refusal::Off);
             }
         }
     }
@@ -264,7 +279,7 @@ impl Relay {
             return None;
         }
         if let Some(had) = offer.kernel.take() {
-            refuse(&had.stats, wanted.err().unwrap_or(Refusal::Moving));
+            had.stats.stays(wanted.err().unwrap_or(Refusal::Moving));
             let change = Offload::Withdraw(had.flow, had.local.id);
             self.offload.offered.remove(&had.flow);
             self.offload.ending = Some((slot, had));
@@ -276,25 +291,16 @@ impl Relay {
             Ok(kernel) if !rests => {
                 (offer.looped, offer.seq_base) = (false, None);
                 offer.not_before = now + Duration::from_micros(limits::OFFER_INTERVAL_US);
-                refuse(&kernel.stats, Refusal::Moving);
+                kernel.stats.stays(Refusal::Moving);
                 self.offload.offered.insert(kernel.flow, slot);
                 let kernel = Box::new(kernel);
                 offer.kernel = Some(kernel.clone());
                 Some(Offload::Install(kernel))
             }
             wanted => {
-                refuse(&flow.plan.stats, wanted.err().unwrap_or(Refusal::Learning));
+                flow.plan.stats.stays(wanted.err().unwrap_or(Refusal::Learning));
                 None
             }
         }
     }
-}
-
-/// Notes why a flow is not in the kernel. By which other way its packets come, they say themselves.
-fn refuse(stats: &FlowStats, why: Refusal) {
-    let path = match stats.path() {
-        Path::Kernel => Path::Sockets,
-        other => other,
-    };
-    stats.takes(path, Some(why));
 }
