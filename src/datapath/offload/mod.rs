@@ -15,6 +15,7 @@
 //! kernel, however many packets wait in the socket by then or get lost on their way: a later one settles it. When the
 //! flow moves out, the worker closes the gate: what comes later goes up the stack, what came before has left.
 
+pub mod flows;
 pub mod kernel;
 pub mod layout;
 mod maps;
@@ -24,20 +25,16 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
-mod flows;
-mod gates;
-mod visits;
-
 use std::net::SocketAddr;
 
 use plan::Refusal;
 use relay::{KernelCounts, KernelFlow};
 
+pub use self::flows::{Flows, OffloadCounters};
 pub use self::kernel::{Kernel, Ran};
 pub use self::maps::{Served, Setup, Unavailable, object};
 pub use self::rings::Rings;
 pub use self::table::WorkerTable;
-pub use flows::{Flows, OffloadCounters};
 
 /// How packets leave towards a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

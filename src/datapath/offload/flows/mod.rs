@@ -4,6 +4,11 @@
 //! to pull its counters or to try again, so many in a turn and no more, so that no packet waits for it. Nothing here
 //! fails: what cannot be in the kernel goes by the sockets, and the flow's counters say why.
 
+mod gates;
+#[cfg(test)]
+mod tests;
+mod visits;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,8 +17,8 @@ use plan::{CallKey, FlowId, FlowStats, Path, Refusal, Time};
 use relay::{Batch, KernelCounts, KernelFlow, Offload, Relay};
 use slab::Slab;
 
-use super::gates::Gates;
-use super::visits::Visits;
+use self::gates::Gates;
+use self::visits::Visits;
 use super::{Entry, EntryId, Mark, NextHop, NextHops, Table};
 use crate::limits;
 
@@ -298,8 +303,11 @@ impl Flows {
         let Some((_, hop)) = held.place.entry() else {
             return self.place(now, key);
         };
-        if self.hops.next_hop(held.kernel.out.addr, held.kernel.dest) == Ok(hop) {
-            return;
+        match self.hops.next_hop(held.kernel.out.addr, held.kernel.dest) {
+            Ok(now) if now == hop => return,
+            // As good as no answer.
+            Err(Refusal::Resolving) => return,
+            _ => {}
         }
         let flow = held.kernel.flow;
         self.displace(now, key, relay);
