@@ -122,6 +122,9 @@ pub const KERNEL_ADDRESSES: usize = 64;
 /// Flows that may be in the kernel at once; each takes 128 bytes there, and 64 for each processor.
 pub const KERNEL_ENTRIES: usize = 262_144;
 
+/// At least so many are made room for.
+pub const KERNEL_ENTRIES_MIN: usize = 1024;
+
 /// Bytes that counters of flows in the kernel may take on machines with many processors.
 const KERNEL_COUNTS_BYTES: usize = 256 << 20;
 

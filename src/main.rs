@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use patchbay::config::{self, Action, Host};
+use patchbay::config::{self, Action, Config, Host};
 use patchbay::daemon;
+use patchbay::datapath::offload::FastPaths;
 
 /// A command is a few hundred small allocations, which end in a worker as often as where they began: a third of its
 /// time with the C library's allocator.
@@ -21,6 +22,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Says what each device has. The programs are attached for a moment: some drivers tell only then what they can do.
+fn check_offload(config: &Config) -> anyhow::Result<()> {
+    let found = FastPaths::start(config, 1);
+    found.lines().iter().for_each(|line| println!("{line}"));
+    anyhow::ensure!(found.kernel.is_some(), "no device has a fast path");
+    Ok(())
+}
+
 fn start() -> anyhow::Result<()> {
     match config::from_args(std::env::args_os().skip(1), &Host)? {
         Action::Run(config) => {
@@ -35,6 +44,7 @@ fn start() -> anyhow::Result<()> {
                 .for_each(|warning| eprintln!("patchbay: {warning}"));
             println!("the configuration is good");
         }
+        Action::CheckOffload(config) => return check_offload(&config),
         Action::Print(text) => print!("{text}"),
         Action::ListCodecs => print!("{}", config::codec_list()),
     }

@@ -50,7 +50,8 @@ pub(super) fn config(
             _ => RecordFormat::Raw,
         },
         timeout_notice: timeout_notice(values)?,
-        offload: offload(values, &mut warnings)?,
+        offload: offload(values)?,
+        no_fallback: values.flag("no-fallback")?,
         warnings,
     })
 }
@@ -329,15 +330,9 @@ fn timeout_notice(values: &Values) -> Result<Option<TimeoutNotice>, ConfigError>
     Ok(Some(TimeoutNotice { url, format }))
 }
 
-fn offload(values: &Values, warnings: &mut Vec<String>) -> Result<Offload, ConfigError> {
+fn offload(values: &Values) -> Result<Offload, ConfigError> {
     let table = values.int("table", i64::from(i32::MIN), i64::from(i32::MAX))?;
     let word = values.choice("offload")?;
-    if let Some(word @ ("native" | "tc" | "generic" | "afxdp")) = word {
-        warnings.push(format!(
-            "{}: offload {word} is not there yet: sockets are used",
-            values.origin("offload")
-        ));
-    }
     Ok(match word {
         Some("native") => Offload::Native,
         Some("tc") => Offload::Tc,

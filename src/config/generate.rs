@@ -236,7 +236,7 @@ What differs from rtpengine on purpose:
 - An unknown key in the chosen section, or in a section it names, is an error; rtpengine ignores it.
 - `G.107` in `mos` selects G.107; in rtpengine it selects the legacy formula by mistake.
 - `recording-method = proc` and `all` need rtpengine's kernel module: recordings are written as pcap files, with a warning.
-- `offload`, `srtp-passthrough`, `media-address-allow`, `strict-source-default` and `check-config` exist only here.
+- `offload`, `srtp-passthrough`, `media-address-allow`, `strict-source-default`, `check-config` and `check-offload` exist only here.
 ";
 
 #[cfg(test)]

@@ -39,10 +39,13 @@ pub fn from_args(
         CommandLine::ListCodecs => return Ok(Action::ListCodecs),
     };
     let check = values.flag("check-config")?;
+    let check_offload = values.flag("check-offload")?;
     let source = read(&mut values, machine)?;
     let config = Box::new(config(&values, source.as_ref(), machine)?);
     Ok(if check {
         Action::Check(config)
+    } else if check_offload {
+        Action::CheckOffload(config)
     } else {
         Action::Run(config)
     })
@@ -170,7 +173,7 @@ pub(super) fn consulted(
     let Ok(CommandLine::Values(mut values)) = args::parse(args) else {
         panic!("a command line that runs")
     };
-    let _ = values.flag("check-config");
+    let _ = (values.flag("check-config"), values.flag("check-offload"));
     let source = read(&mut values, machine).expect("a file that can be read");
     config(&values, source.as_ref(), machine).expect("a configuration");
     values.asked()

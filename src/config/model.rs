@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub enum Action {
     /// Run with this configuration.
     Run(Box<Config>),
+    /// Say which fast path each device has, and exit (`--check-offload`).
+    CheckOffload(Box<Config>),
     /// Check that this configuration could run, say so and exit (`--check-config`).
     Check(Box<Config>),
     /// Print this text on standard output and exit with status 0 (`--help`, `--version`).
@@ -47,6 +49,8 @@ pub struct Config {
     pub timeout_notice: Option<TimeoutNotice>,
     /// Which fast paths may be used.
     pub offload: Offload,
+    /// Start only if there is a fast path (`--no-fallback`).
+    pub no_fallback: bool,
     /// What the operator should hear at start: options without effect, listeners open to the world.
     pub warnings: Vec<String>,
 }

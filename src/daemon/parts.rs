@@ -15,9 +15,10 @@ use relay::Relay;
 
 use super::StartError;
 use crate::clock;
-use crate::config::{Config, TimeoutNotice};
+use crate::config::{Config, Offload, TimeoutNotice};
 use crate::control::udp::Front;
 use crate::datapath::io_epoll::EpollIo;
+use crate::datapath::offload::FastPaths;
 use crate::datapath::ports::{PortPool, PortRange};
 use crate::datapath::worker::{EventSink, Worker, WorkerCounters};
 use crate::driver::{Driver, WorkerPort};
@@ -57,6 +58,16 @@ impl ShardQueues {
             waker: self.waker.clone(),
         }
     }
+}
+
+/// Attaches the program that forwards in the kernel wherever it may be, and says what was found.
+pub(super) fn fast_paths(config: &Config, workers: usize) -> Result<FastPaths, StartError> {
+    let found = FastPaths::start(config, workers);
+    found.log();
+    if config.no_fallback && config.offload != Offload::Off && found.kernel.is_none() {
+        return Err(StartError::NoFastPath(found.lines().join("; ")));
+    }
+    Ok(found)
 }
 
 pub(super) fn port_pool(config: &Config) -> PortPool {

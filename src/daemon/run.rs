@@ -15,12 +15,13 @@ use thiserror::Error;
 use super::certificate;
 use super::listen::Listening;
 use super::parts::{
-    ShardQueues, port_pool, start_recorder, start_sampler, start_shards, start_worker, start_xmlrpc,
-    templates,
+    ShardQueues, fast_paths, port_pool, start_recorder, start_sampler, start_shards, start_worker,
+    start_xmlrpc, templates,
 };
 use super::service::{PidFile, notify};
 use crate::config::Config;
 use crate::control::udp::Front;
+use crate::datapath::offload::FastPaths;
 use crate::datapath::worker::{EventSink, WorkerCommand};
 use crate::limits;
 use crate::record::{Recorder, Recordings};
@@ -67,6 +68,9 @@ pub enum StartError {
     /// No certificate for DTLS can be made.
     #[error("no certificate for DTLS: {0}")]
     Certificate(String),
+    /// `--no-fallback`, and no device has a fast path.
+    #[error("no-fallback is set, and no device has a fast path: {0}")]
+    NoFastPath(String),
     /// The system refuses something else that we need.
     #[error("the system refuses to start us: {0}")]
     System(#[from] io::Error),
@@ -123,6 +127,7 @@ struct Daemon {
     shards: Vec<JoinHandle<()>>,
     serving: Option<super::listen::ServeHandle>,
     recorder: Option<Recorder>,
+    _fast: FastPaths,
     _sampler: Sender<()>,
     _certificate: Sender<()>,
 }
@@ -134,6 +139,7 @@ impl Daemon {
         // One shard carries more calls' signalling than four workers carry their media.
         let shards = (count / WORKERS_PER_SHARD).clamp(1, limits::SHARDS);
         config.call.dtls = Some(certificate::host(&config, shards)?);
+        let fast = fast_paths(&config, count)?;
         let pool = Arc::new(port_pool(&config));
         let recorder = start_recorder(&config)?;
         let recordings = recorder.as_ref().map_or(Recordings::off(), Recorder::recordings);
@@ -170,6 +176,7 @@ impl Daemon {
             shards,
             serving,
             recorder,
+            _fast: fast,
             _sampler: sampler,
             _certificate: certificate,
         })

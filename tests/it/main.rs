@@ -29,6 +29,8 @@ mod lab;
 mod nat;
 mod nexthop;
 mod ng;
+mod offload_attach;
+mod offload_wire;
 mod open_net;
 mod peers_baresip;
 mod peers_kamailio;

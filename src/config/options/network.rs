@@ -83,12 +83,16 @@ pub(super) const KERNEL: &[Opt] = &[
     int(
         "table",
         "NUM",
-        "Negative: forward over sockets only. Otherwise whatever forwards best is used; the number has no meaning, \
-         as there is no kernel module.",
+        "Negative: as offload=off. Otherwise, and without it, as offload=auto; the number has no meaning, as there \
+         is no kernel module.",
     )
     .short('t')
     .default("0"),
-    flag("no-fallback", "Start only if rtpengine's kernel module is there.").short('F').moot(),
+    flag(
+        "no-fallback",
+        "Start only if at least one device has a fast path (see offload), where rtpengine wants its kernel module.",
+    )
+    .short('F'),
     text("nftables-chain", "CHAIN", "Chain that leads packets to the kernel module.").moot(),
     text("nftables-base-chain", "CHAIN", "Chain from which that one is reached.").moot(),
     flag("nftables-append", "Append to that chain.").moot(),

@@ -6,7 +6,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     choice(
         "offload",
         &["auto", "native", "tc", "generic", "afxdp", "off"],
-        "Which fast path may forward packets; wins over table. So far there are only sockets.",
+        "Which fast path may forward packets beside the sockets; wins over table. With auto the best that each device has.",
     ),
     choice(
         "srtp-passthrough",

@@ -21,6 +21,12 @@ pub(super) const OPTIONS: &[Opt] = &[
          status 0 if the daemon would start, 1 if not.",
     )
     .command_line_only(),
+    flag(
+        "check-offload",
+        "Try which fast path each device with a local address has, say which one and what is missing for a better \
+         one, and exit: status 0 if there is one, 1 if not.",
+    )
+    .command_line_only(),
     text(
         "config-file",
         "FILE",

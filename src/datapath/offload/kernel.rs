@@ -23,6 +23,14 @@ pub struct Kernel {
     links: Vec<OwnedFd>,
 }
 
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kernel")
+            .field("links", &self.links)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Kernel {
     /// Loads the program; nothing is attached.
     pub fn load(setup: &Setup) -> Result<Self, Unavailable> {
@@ -42,12 +50,15 @@ impl Kernel {
         WorkerTable::new(Arc::clone(&self.maps), bound(worker)..bound(worker + 1))
     }
 
-    /// Attaches the program to a device, which serves these local addresses from now on.
-    pub fn attach(&mut self, device: u32, mode: Served, addresses: &[IpAddr]) -> io::Result<()> {
-        let link = bpf::attach(self.program(mode)?, device, point(mode)?)?;
+    /// Attaches the program to a device, where it sees packets from now on. To be kept.
+    pub(super) fn link(&self, device: u32, mode: Served) -> io::Result<OwnedFd> {
+        bpf::attach(self.program(mode)?, device, point(mode)?)
+    }
+
+    /// Keeps a link; from now on these addresses are served by it.
+    pub(super) fn keep(&mut self, link: OwnedFd, mode: Served, addresses: &[IpAddr]) {
         self.links.push(link);
         addresses.iter().for_each(|ip| self.serve(*ip, mode));
-        Ok(())
     }
 
     /// Says which program sees the packets of a local address.

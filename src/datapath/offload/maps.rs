@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use aya::maps::{DevMap, Map, MapData, XskMap};
 use aya::programs::{Program, ProgramError, SchedClassifier, Xdp};
-use aya::{Ebpf, EbpfError, EbpfLoader};
+use aya::{Ebpf, EbpfError, EbpfLoader, VerifierLogLevel};
 use thiserror::Error;
 
 use super::layout::{
@@ -214,6 +214,8 @@ pub(super) fn load(setup: &Setup) -> Result<(Ebpf, Maps), Unavailable> {
     loader
         // Nothing of the running kernel's types is used.
         .btf(None)
+        // Writing it takes longer than everything else here.
+        .verifier_log_level(VerifierLogLevel::DISABLE)
         .override_global("address_seed", &seed, true)
         .override_global("addresses", table.as_slice(), true)
         .override_global("processors", &processors_word, true)

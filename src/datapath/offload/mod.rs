@@ -15,12 +15,14 @@
 //! kernel, however many packets wait in the socket by then or get lost on their way: a later one settles it. When the
 //! flow moves out, the worker closes the gate: what comes later goes up the stack, what came before has left.
 
+pub mod attach;
 pub mod flows;
 pub mod kernel;
 pub mod layout;
 mod maps;
 pub mod nexthop;
 pub mod rings;
+pub mod start;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,7 @@ pub use self::flows::{Flows, OffloadCounters};
 pub use self::kernel::{Kernel, Ran};
 pub use self::maps::{Served, Setup, Unavailable, object};
 pub use self::rings::Rings;
+pub use self::start::FastPaths;
 pub use self::table::WorkerTable;
 
 /// How packets leave towards a peer.

@@ -14,6 +14,7 @@
 //! The messages are read and written here, by `wire`, and not by a crate: of the crates for rtnetlink none knows IPsec
 //! policies, and reading attributes one by one is what makes "a rule with anything unknown in it" a simple question.
 
+pub mod features;
 mod host;
 mod kernel;
 mod links;
@@ -118,4 +119,10 @@ impl Drop for Resolver {
 pub fn devices_of(address: IpAddr) -> io::Result<Vec<Device>> {
     let mut kernel = kernel::Kernel::open(libc::NETLINK_ROUTE)?;
     Ok(host::read_links(&mut kernel)?.devices_of(address))
+}
+
+/// A device by its index, without a [`Resolver`].
+pub fn device(index: u32) -> io::Result<Option<Device>> {
+    let mut kernel = kernel::Kernel::open(libc::NETLINK_ROUTE)?;
+    Ok(host::read_links(&mut kernel)?.device(index))
 }
