@@ -256,6 +256,9 @@ impl<I: Io> Worker<I> {
         loop {
             let relay = &mut self.relay;
             let done = guarded(&self.counters, || relay.receive(now, batch, outbox));
+            if done.is_none() {
+                guarded(&self.counters, || relay.recover(outbox));
+            }
             self.transmit(now, batch, outbox);
             match done {
                 Some(true) => return,
@@ -268,7 +271,9 @@ impl<I: Io> Worker<I> {
 
     fn relay_timers(&mut self, now: Time, batch: &Batch, outbox: &mut Outbox) {
         let relay = &mut self.relay;
-        guarded(&self.counters, || relay.handle_timeout(now, outbox));
+        if guarded(&self.counters, || relay.handle_timeout(now, outbox)).is_none() {
+            guarded(&self.counters, || relay.recover(outbox));
+        }
         self.transmit(now, batch, outbox);
     }
 

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use plan::{DropReason, Framing, SocketId, TapPoint, Time};
 use rtp::Header;
 use rtp::ext::Element;
-use srtp::{Job, Kind};
+use srtp::{Contexts, Kind, Ticket};
 
 use crate::Relay;
 use crate::flow::{Flow, SinkSlot};
 use crate::ingress::Packet;
 use crate::io::{Outbox, Target};
-use crate::keys::{self, Keying};
+use crate::keys::{self, Keying, Senders};
 use crate::table::{Slot, Table};
 
 /// What is forwarded.
@@ -43,6 +43,38 @@ pub(crate) enum Body {
     AsArrived,
     /// What was made of it: so many bytes in the scratch memory.
     Made(usize),
+}
+
+/// A packet at the beginning of the scratch memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Made {
+    /// There is none: the one in the batch will do.
+    Not,
+    /// So many bytes.
+    Plain(usize),
+    /// To be protected by this flow's context.
+    Promised(Slot, Ticket),
+}
+
+impl Made {
+    /// Its length when it is sent.
+    #[inline]
+    pub(crate) const fn len(&self) -> Option<usize> {
+        match self {
+            Self::Not => None,
+            Self::Plain(len) => Some(*len),
+            Self::Promised(_, ticket) => Some(ticket.sealed_len()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn send(self, to: &Target, out: &mut Outbox) {
+        match self {
+            Self::Not => {}
+            Self::Plain(len) => out.send_scratch(to, len),
+            Self::Promised(context, ticket) => out.send_unsealed(to, context, ticket),
+        }
+    }
 }
 
 impl Body {
@@ -123,7 +155,8 @@ impl Relay {
         }
     }
 
-    /// Protects, taps, counts and sends.
+    /// Taps, counts and sends; what is to be protected gets its place among the packets under that key, which decides
+    /// whether it is sent, and is protected with others before the outbox is handed out.
     #[inline]
     pub(crate) fn deliver(
         &mut self,
@@ -139,25 +172,20 @@ impl Relay {
             self.tap_egress(now, way, body, packet, out);
         }
         let sent = match (body, way.keying) {
-            (Body::AsArrived, _) => Ok(None),
-            (Body::Same, Keying::Plain) if !packet.kept => Ok(None),
+            (Body::AsArrived, _) => Ok(Made::Not),
+            (Body::Same, Keying::Plain) if !packet.kept => Ok(Made::Not),
             (_, Keying::Pending) => Err(DropReason::NoKeys),
-            (Body::Made(len), keying) => self.protect(keying, kind, out.scratch(), len).map(Some),
-            (Body::Same, keying) => self.copied(keying, kind, packet.bytes, out.scratch()).map(Some),
+            (Body::Made(len), keying) => self.promise(keying, kind, out.scratch(), len),
+            (Body::Same, keying) => self.copied(keying, kind, packet.bytes, out.scratch()),
         };
         let made = sent.inspect_err(|_| self.taps.rewind(taps))?;
         let to = self.table.flows.get(way.target.flow as usize);
         let to = to.ok_or(DropReason::NoSink)?;
+        // The whole datagram if it is in the batch as it arrived, and otherwise what was unprotected there.
+        to.sent(now, made.len().unwrap_or(packet.arrival.len()));
         match made {
-            // The whole datagram if it is in the batch as it arrived, and otherwise what was unprotected there.
-            None => {
-                to.sent(now, packet.arrival.len());
-                out.send_batch(&way.target, &packet.arrival.range());
-            }
-            Some(len) => {
-                to.sent(now, len);
-                out.send_scratch(&way.target, len);
-            }
+            Made::Not => out.send_batch(&way.target, &packet.arrival.range()),
+            made => made.send(&way.target, out),
         }
         Ok(())
     }
@@ -183,36 +211,45 @@ impl Relay {
         }
     }
 
-    /// Protects a copy of `bytes`, made at the beginning of `scratch`, and returns its length.
+    /// Promises a copy of `bytes`, made at the beginning of `scratch`.
     fn copied(
         &mut self,
         keying: Keying,
         kind: Kind,
         bytes: &[u8],
         scratch: &mut [u8],
-    ) -> Result<usize, DropReason> {
+    ) -> Result<Made, DropReason> {
         let room = scratch.get_mut(..bytes.len()).ok_or(DropReason::Malformed)?;
         room.copy_from_slice(bytes);
-        self.protect(keying, kind, scratch, bytes.len())
+        self.promise(keying, kind, scratch, bytes.len())
     }
 
-    /// Protects the first `len` bytes of `scratch` and returns their new length.
-    pub(crate) fn protect(
+    /// Takes a place for the packet in the first `len` bytes of `scratch`, if it is to be protected.
+    pub(crate) fn promise(
         &mut self,
         keying: Keying,
         kind: Kind,
-        scratch: &mut [u8],
+        scratch: &[u8],
         len: usize,
-    ) -> Result<usize, DropReason> {
-        let slot = match keying {
-            Keying::Plain => return Ok(len),
+    ) -> Result<Made, DropReason> {
+        let context = match keying {
+            Keying::Plain => return Ok(Made::Plain(len)),
             Keying::Pending => return Err(DropReason::NoKeys),
             Keying::At(slot) => slot,
         };
-        let mut job = [Job::new(slot as usize, kind, scratch, len)];
-        srtp::protect_batch(&mut keys::Senders(&mut self.table.flows), &mut job);
-        let [job] = job;
-        job.outcome.map(|()| job.len).map_err(keys::unsendable)
+        let mut senders = Senders(&mut self.table.flows);
+        let sender = senders.context_mut(context as usize).ok_or(DropReason::NoKeys)?;
+        let ticket = sender.take(kind, scratch, len).map_err(keys::unsendable)?;
+        Ok(Made::Promised(context, ticket))
+    }
+
+    /// Protects what was promised. To be called before an outbox is handed out.
+    #[inline]
+    pub(crate) fn keep_promises(&mut self, out: &mut Outbox) {
+        if !out.is_sealed() {
+            let senders = Senders(&mut self.table.flows);
+            out.seal(|seals| srtp::seal_batch(&senders, seals));
+        }
     }
 
     /// What the sink's process makes of a packet: the length of what was written to `scratch`, or `None` if nothing

@@ -6,9 +6,12 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use arrayvec::ArrayVec;
 use plan::{DropReason, Path, SocketId};
+use srtp::{Seal, Ticket};
 
 use crate::limits;
+use crate::table::Slot;
 
 /// One received datagram.
 #[derive(Clone, Copy, Debug)]
@@ -235,12 +238,27 @@ pub struct Transmit {
 }
 
 /// What the relay wants sent.
+///
+/// Packets that have their place among those under a key, and wait to be protected with others, are not yet to be
+/// seen: neither they, nor what comes after them.
 #[derive(Debug)]
 pub struct Outbox {
     transmits: Vec<Transmit>,
     capacity: usize,
     scratch: Box<[u8]>,
     scratch_used: usize,
+    /// What is to be protected, in the order of the scratch memory.
+    unsealed: Vec<Unsealed>,
+    /// The first instruction whose packet is not protected yet.
+    visible: usize,
+}
+
+/// A packet in the scratch memory that is to be protected.
+#[derive(Debug)]
+struct Unsealed {
+    context: Slot,
+    ticket: Ticket,
+    start: usize,
 }
 
 impl Outbox {
@@ -254,12 +272,14 @@ impl Outbox {
             capacity,
             scratch: vec![0; scratch_len].into_boxed_slice(),
             scratch_used: 0,
+            unsealed: Vec::with_capacity(capacity),
+            visible: usize::MAX,
         }
     }
 
     /// The instructions, in order.
     pub fn transmits(&self) -> &[Transmit] {
-        &self.transmits
+        self.transmits.get(..self.visible).unwrap_or(&self.transmits)
     }
 
     /// The bytes of one instruction; `batch` is the one that was last handed over.
@@ -275,6 +295,8 @@ impl Outbox {
     pub fn clear(&mut self) {
         self.transmits.clear();
         self.scratch_used = 0;
+        self.unsealed.clear();
+        self.visible = usize::MAX;
     }
 
     /// Nothing is to be sent.
@@ -302,6 +324,54 @@ impl Outbox {
     pub(crate) fn send_scratch(&mut self, to: &Target, len: usize) {
         self.push(to, Memory::Scratch, self.scratch_used, len);
         self.scratch_used = (self.scratch_used + len).min(self.scratch.len());
+    }
+
+    /// Sends the packet at the beginning of [`scratch`](Self::scratch) when it is protected: by the context that gave
+    /// the ticket for it.
+    #[inline]
+    pub(crate) fn send_unsealed(&mut self, to: &Target, context: Slot, ticket: Ticket) {
+        self.visible = self.visible.min(self.transmits.len());
+        let start = self.scratch_used;
+        self.unsealed.push(Unsealed {
+            context,
+            ticket,
+            start,
+        });
+        self.send_scratch(to, ticket.sealed_len());
+    }
+
+    /// Nothing waits to be protected.
+    #[inline]
+    pub(crate) const fn is_sealed(&self) -> bool {
+        self.unsealed.is_empty()
+    }
+
+    /// Has all that waits protected by `seal`, many at once.
+    pub(crate) fn seal(&mut self, mut seal: impl FnMut(&mut [Seal<'_>])) {
+        let (mut rest, mut behind) = (&mut *self.scratch, 0);
+        let mut seals = ArrayVec::<Seal<'_>, { limits::SEAL_JOBS }>::new();
+        for Unsealed {
+            context,
+            ticket,
+            start,
+        } in self.unsealed.drain(..)
+        {
+            let end = start + ticket.sealed_len();
+            let (upto, after) = std::mem::take(&mut rest).split_at_mut(end - behind);
+            let (_, buf) = upto.split_at_mut(start - behind);
+            (rest, behind) = (after, end);
+            seals.push(Seal {
+                context: context as usize,
+                ticket,
+                buf,
+            });
+            if seals.is_full() {
+                seal(&mut seals);
+                seals.clear();
+            }
+        }
+        seal(&mut seals);
+        self.visible = usize::MAX;
     }
 
     #[inline]

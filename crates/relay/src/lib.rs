@@ -134,6 +134,19 @@ impl Relay {
     /// Handles the packets of a batch until it is done (true) or the outbox is full (false: send, clear the outbox,
     /// call again).
     pub fn receive(&mut self, now: Time, batch: &mut Batch, out: &mut Outbox) -> bool {
+        let done = self.relay(now, batch, out);
+        self.keep_promises(out);
+        done
+    }
+
+    /// After a panic in [`receive`](Self::receive) or [`handle_timeout`](Self::handle_timeout): makes what was done
+    /// before it ready to be sent.
+    pub fn recover(&mut self, out: &mut Outbox) {
+        self.keep_promises(out);
+    }
+
+    #[inline]
+    fn relay(&mut self, now: Time, batch: &mut Batch, out: &mut Outbox) -> bool {
         loop {
             if !batch.is_opened() {
                 self.open(now, batch);
@@ -162,6 +175,7 @@ impl Relay {
     /// Does what is due: generated RTCP, packets that open NATs. What the outbox has no room for stays due.
     pub fn handle_timeout(&mut self, now: Time, out: &mut Outbox) {
         self.run_timers(now, out);
+        self.keep_promises(out);
     }
 
     /// The kernel refused an instruction. Call before the next [`apply`](Self::apply). Counted at the flow that should

@@ -80,6 +80,9 @@ pub const OWN_ADDRESSES_MAX: usize = 256;
 /// Datagrams of a batch that are unprotected side by side.
 pub const OPEN_JOBS: usize = 32;
 
+/// Packets of an outbox that are protected side by side.
+pub const SEAL_JOBS: usize = 32;
+
 /// Most that protection adds to a packet, in bytes: tag, SRTCP index and key identifier.
 pub const PROTECTION_BYTES_MAX: usize = 16 + 4 + srtp::limits::MKI_LEN_MAX;
 

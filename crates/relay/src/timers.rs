@@ -159,12 +159,12 @@ impl Relay {
         if let Some(bytes) = out.scratch().get(..len) {
             self.tap_sent(now, &way, bytes);
         }
-        let protected = self.protect(way.keying, kind, out.scratch(), len);
-        let (Ok(len), Some(flow)) = (protected, self.table.flows.get(slot as usize)) else {
+        let made = self.promise(way.keying, kind, out.scratch(), len);
+        let (Ok(made), Some(flow)) = (made, self.table.flows.get(slot as usize)) else {
             return self.taps.rewind(taps);
         };
-        flow.sent(now, len);
-        out.send_scratch(&way.target, len);
+        flow.sent(now, made.len().unwrap_or(len));
+        made.send(&way.target, out);
     }
 }
 

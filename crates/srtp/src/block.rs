@@ -4,21 +4,69 @@ use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc, Block};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
+use crate::simd::{self, AesKeys};
+
 /// Length of a block of AES.
 pub(crate) const BLOCK_LEN: usize = 16;
 /// Blocks of keystream made at once: the 160 bytes of a 20 ms packet of G.711. The cipher works on eight side by side.
 const BLOCKS: usize = 10;
 
-/// A key of any of the three lengths. The cipher wipes its round keys when dropped.
+/// A key of any of the three lengths, wiped when dropped.
 pub(crate) enum Aes {
-    Short(Aes128Enc),
-    Middle(Aes192Enc),
-    Long(Aes256Enc),
+    /// For instructions of this machine.
+    Fast(AesKeys),
+    Portable(Box<Portable>),
 }
 
 impl ZeroizeOnDrop for Aes {}
 
 impl Aes {
+    /// `None` if the key does not have 16, 24 or 32 bytes.
+    pub(crate) fn new(key: &[u8]) -> Option<Self> {
+        match simd::round_keys(key) {
+            Some(keys) => Some(Self::Fast(keys)),
+            None => Some(Self::Portable(Box::new(Portable::new(key)?))),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn encrypt_one(&self, block: [u8; BLOCK_LEN]) -> [u8; BLOCK_LEN] {
+        match self {
+            Self::Fast(keys) => keys.encrypt_one(block),
+            Self::Portable(aes) => aes.encrypt_one(block),
+        }
+    }
+
+    /// Counter mode (RFC 3711 §4.1.1): the last 16 bits of `iv` count blocks.
+    #[inline]
+    pub(crate) fn counter_mode(&self, iv: [u8; BLOCK_LEN], bytes: &mut [u8]) {
+        match self {
+            Self::Fast(keys) => keys.counter_mode(iv, bytes),
+            Self::Portable(aes) => aes.counter_mode(iv, bytes),
+        }
+    }
+
+    /// f8 mode (RFC 3711 §4.1.2.1) under the masked key `mask`, which encrypts the vector.
+    #[inline]
+    pub(crate) fn f8_mode(&self, mask: &Self, iv: [u8; BLOCK_LEN], bytes: &mut [u8]) {
+        let start = u128::from_be_bytes(mask.encrypt_one(iv));
+        let mut last = 0;
+        for (j, chunk) in (0u128..).zip(bytes.chunks_mut(BLOCK_LEN)) {
+            let block = self.encrypt_one((start ^ j ^ last).to_be_bytes());
+            last = u128::from_be_bytes(block);
+            xor(chunk, &block);
+        }
+    }
+}
+
+/// RustCrypto's AES. The cipher wipes its round keys when dropped.
+pub(crate) enum Portable {
+    Short(Aes128Enc),
+    Middle(Aes192Enc),
+    Long(Aes256Enc),
+}
+
+impl Portable {
     /// `None` if the key does not have 16, 24 or 32 bytes.
     pub(crate) fn new(key: &[u8]) -> Option<Self> {
         Some(match key.len() {
@@ -45,7 +93,6 @@ impl Aes {
         block.into()
     }
 
-    /// Counter mode (RFC 3711 §4.1.1): the last 16 bits of `iv` count blocks.
     #[inline]
     pub(crate) fn counter_mode(&self, iv: [u8; BLOCK_LEN], bytes: &mut [u8]) {
         let mut counter = u16::from_be_bytes([iv[14], iv[15]]);
@@ -58,18 +105,6 @@ impl Aes {
             }
             self.encrypt(used);
             xor(chunk, used.as_flattened());
-        }
-    }
-
-    /// f8 mode (RFC 3711 §4.1.2.1) under the masked key `mask`, which encrypts the vector.
-    #[inline]
-    pub(crate) fn f8_mode(&self, mask: &Self, iv: [u8; BLOCK_LEN], bytes: &mut [u8]) {
-        let start = u128::from_be_bytes(mask.encrypt_one(iv));
-        let mut last = 0;
-        for (j, chunk) in (0u128..).zip(bytes.chunks_mut(BLOCK_LEN)) {
-            let block = self.encrypt_one((start ^ j ^ last).to_be_bytes());
-            last = u128::from_be_bytes(block);
-            xor(chunk, &block);
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) enum Transform {
 /// A cipher that makes keystream.
 pub(crate) enum Stream {
     Null,
-    Cm { aes: Box<Aes>, salt: Salt },
+    Cm { aes: Aes, salt: Salt },
     F8 { aes: Box<Aes>, mask: Box<Aes> },
 }
 
@@ -55,7 +55,7 @@ impl Transform {
             }
             Cipher::Null => Stream::Null,
             Cipher::AesCm => Stream::Cm {
-                aes: Box::new(Aes::new(key)?),
+                aes: Aes::new(key)?,
                 salt: Salt(u128::from_be_bytes(*salt)),
             },
             Cipher::AesF8 => Stream::F8 {

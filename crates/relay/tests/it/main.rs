@@ -1,6 +1,7 @@
 //! The relay at its boundary: plans and packets in, packets and reports out.
 
 mod allocation;
+mod batches;
 mod bundle;
 mod control;
 mod forwarding;

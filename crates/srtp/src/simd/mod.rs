@@ -74,6 +74,32 @@ impl Backend {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::aes::Keys as AesKeys;
+
+/// Round keys for instructions that this architecture does not have.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) enum AesKeys {}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl AesKeys {
+    pub(crate) fn counter_mode(&self, _: [u8; 16], _: &mut [u8]) {
+        match *self {}
+    }
+
+    pub(crate) fn encrypt_one(&self, _: [u8; 16]) -> [u8; 16] {
+        match *self {}
+    }
+}
+
+/// The round keys of a key of 16, 24 or 32 bytes, if the backend in use has instructions for them.
+pub(crate) fn round_keys(key: &[u8]) -> Option<AesKeys> {
+    #[cfg(target_arch = "x86_64")]
+    return x86::round_keys(Backend::chosen(), key);
+    #[cfg(not(target_arch = "x86_64"))]
+    return None;
+}
+
 /// Calls `tag` with the tag of each of at most [`SIDE_BY_SIDE`](crate::limits::SIDE_BY_SIDE) texts, in any order.
 pub(crate) fn tags(texts: &[Text<'_>], tag: impl FnMut(usize, &[u8; TAG_LEN])) {
     tags_by(Backend::chosen(), texts, tag);
@@ -93,7 +119,38 @@ fn tags_by(backend: Backend, texts: &[Text<'_>], mut tag: impl FnMut(usize, &[u8
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::Portable;
     use crate::hmac::Key;
+
+    /// Every length of key, every length of packet, counters that turn, against another implementation.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn keystream_is_the_same_by_all() {
+        let key: Vec<u8> = (0..32u8).map(|n| n.wrapping_mul(29) + 3).collect();
+        let plain: Vec<u8> = (0..1500u16).map(|n| (n * 11 % 253) as u8).collect();
+        for backend in Backend::ALL.into_iter().filter(|b| b.is_here()) {
+            assert!(x86::round_keys(backend, &key[..20]).is_none(), "no length of AES");
+            for len in [16, 24, 32] {
+                let Some(ours) = x86::round_keys(backend, &key[..len]) else {
+                    assert_eq!(backend, Backend::Portable);
+                    continue;
+                };
+                let theirs = Portable::new(&key[..len]).expect("a key");
+                let block = [len as u8; 16];
+                assert_eq!(ours.encrypt_one(block), theirs.encrypt_one(block));
+                for counter in [0u16, 1, 0x7ffd, 0xfffa] {
+                    let mut iv = [0xa7; 16];
+                    iv[14..].copy_from_slice(&counter.to_be_bytes());
+                    for len in (0..300).chain(1490..1500) {
+                        let (mut one, mut other) = (plain.clone(), plain.clone());
+                        ours.counter_mode(iv, &mut one[..len]);
+                        theirs.counter_mode(iv, &mut other[..len]);
+                        assert!(one == other, "{backend:?}, {len} bytes from {counter}");
+                    }
+                }
+            }
+        }
+    }
 
     /// Every backend, every number of texts, of one length and of all lengths mixed, against one after the other.
     #[test]

@@ -1,10 +1,12 @@
 //! x86-64: what is there, and which of it is used for what.
 
+pub(super) mod aes;
 mod lanes;
 mod lanes16;
 mod lanes8;
 mod lanes8vl;
 mod pairs;
+mod vaes;
 
 use super::{Backend, plan};
 use crate::hmac::{self, TAG_LEN, Text};
@@ -37,7 +39,7 @@ impl Worth {
 
 /// Whether this machine has what a backend is made of.
 pub(super) fn has(backend: Backend) -> bool {
-    let aes = is_x86_feature_detected!("aes") && is_x86_feature_detected!("sse4.1");
+    let aes = has_aes();
     match backend {
         Backend::Portable => true,
         Backend::ShaNi => aes && has_sha(),
@@ -48,6 +50,22 @@ pub(super) fn has(backend: Backend) -> bool {
                 && is_x86_feature_detected!("avx512vl")
         }
     }
+}
+
+/// The round keys of a key, if `backend`, which is here, has instructions for them.
+pub(super) fn round_keys(backend: Backend, key: &[u8]) -> Option<aes::Keys> {
+    let wide = backend == Backend::Avx512 && has_vaes();
+    (backend != Backend::Portable).then(|| aes::Keys::new(key, wide))?
+}
+
+fn has_aes() -> bool {
+    is_x86_feature_detected!("aes") && is_x86_feature_detected!("sse4.1")
+}
+
+fn has_vaes() -> bool {
+    is_x86_feature_detected!("vaes")
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
 }
 
 #[inline]
