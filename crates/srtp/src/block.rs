@@ -12,6 +12,10 @@ pub(crate) const BLOCK_LEN: usize = 16;
 const BLOCKS: usize = 10;
 
 /// A key of any of the three lengths, wiped when dropped.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "what is common stands here, not behind a pointer"
+)]
 pub(crate) enum Aes {
     /// For instructions of this machine.
     Fast(AesKeys),

@@ -9,12 +9,20 @@ use crate::kdf::{Derivation, Protocol, Use};
 use crate::suite::Cipher;
 
 /// What protects one of the two protocols.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "what is common stands here, not behind a pointer"
+)]
 pub(crate) enum Transform {
     Hmac { cipher: Stream, key: hmac::Key },
     Gcm { gcm: Box<Gcm>, salt: Salt },
 }
 
 /// A cipher that makes keystream.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "what is common stands here, not behind a pointer"
+)]
 pub(crate) enum Stream {
     Null,
     Cm { aes: Aes, salt: Salt },

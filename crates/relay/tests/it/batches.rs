@@ -47,7 +47,7 @@ fn plans(call: u64) -> Vec<Plan> {
         sinks.for_each(|sink| sink.to.0 += call * 100);
         let shift = u32::try_from(call * 100).expect("small");
         plan.sockets.iter_mut().for_each(|s| s.id.0 += shift);
-        if call % 3 == 0 {
+        if call.is_multiple_of(3) {
             plan.taps = [TapPoint::Ingress, TapPoint::Egress]
                 .map(|point| Tap { id: TapId(1), point })
                 .into();

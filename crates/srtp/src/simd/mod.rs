@@ -77,6 +77,9 @@ impl Backend {
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::aes::Keys as AesKeys;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::ghash::Powers;
+
 /// Round keys for instructions that this architecture does not have.
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) enum AesKeys {}
@@ -90,6 +93,25 @@ impl AesKeys {
     pub(crate) fn encrypt_one(&self, _: [u8; 16]) -> [u8; 16] {
         match *self {}
     }
+}
+
+/// Powers for instructions that this architecture does not have.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) enum Powers {}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl Powers {
+    pub(crate) fn hash(&self, _: (&[u8], &[u8]), _: &[u8]) -> [u8; 16] {
+        match *self {}
+    }
+}
+
+/// The powers of GHASH's key, if the backend in use has instructions for them.
+pub(crate) fn powers(key: &[u8; 16]) -> Option<Powers> {
+    #[cfg(target_arch = "x86_64")]
+    return x86::powers(Backend::chosen(), key);
+    #[cfg(not(target_arch = "x86_64"))]
+    return None;
 }
 
 /// The round keys of a key of 16, 24 or 32 bytes, if the backend in use has instructions for them.

@@ -1,6 +1,7 @@
 //! x86-64: what is there, and which of it is used for what.
 
 pub(super) mod aes;
+pub(super) mod ghash;
 mod lanes;
 mod lanes16;
 mod lanes8;
@@ -56,6 +57,18 @@ pub(super) fn has(backend: Backend) -> bool {
 pub(super) fn round_keys(backend: Backend, key: &[u8]) -> Option<aes::Keys> {
     let wide = backend == Backend::Avx512 && has_vaes();
     (backend != Backend::Portable).then(|| aes::Keys::new(key, wide))?
+}
+
+/// The powers of a hash key, if `backend`, which is here, has instructions for them.
+pub(super) fn powers(backend: Backend, key: &[u8; 16]) -> Option<ghash::Powers> {
+    (backend == Backend::Avx512).then(|| ghash::Powers::new(key))?
+}
+
+fn has_vpclmul() -> bool {
+    is_x86_feature_detected!("vpclmulqdq")
+        && is_x86_feature_detected!("pclmulqdq")
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
 }
 
 fn has_aes() -> bool {
