@@ -52,3 +52,4 @@ mod security_tcp;
 mod sip;
 mod start;
 mod tidy;
+mod xdp;

@@ -99,10 +99,7 @@ impl Net {
     }
 
     fn index(&self, device: &str) -> u32 {
-        let name = std::ffi::CString::new(device).unwrap();
-        // SAFETY: a string that ends with a zero byte and lives across the call.
-        self.relay
-            .enter(|| unsafe { libc::if_nametoindex(name.as_ptr()) })
+        self.relay.enter(|| crate::xdp::index(device))
     }
 }
 
@@ -129,8 +126,16 @@ fn neighbours_of_both_families_are_found() {
         vlan: None,
         mtu: 1500,
         ttl: 64,
+        xdp: false,
     };
     assert_eq!((hop, hop6), (want, want));
+    // A veth sends for XDP once there is a program at its other end.
+    let program = crate::xdp::pass(&net.peer, "eth0");
+    net.wants("10.0.0.1", "10.0.0.2", |got| got.is_ok_and(|hop| hop.xdp))
+        .unwrap();
+    drop(program);
+    net.wants("10.0.0.1", "10.0.0.2", |got| got.is_ok_and(|hop| !hop.xdp))
+        .unwrap();
     let once = net
         .relay
         .enter(|| devices_of("2001:db8::1".parse().unwrap()))

@@ -117,6 +117,7 @@ fn entry(way: &Way, device: u32) -> Entry {
             vlan: None,
             mtu: 1500,
             ttl: 64,
+            xdp: true,
         },
     }
 }

@@ -25,6 +25,7 @@ fn hop(vlan: Option<u16>) -> NextHop {
         vlan,
         mtu: 1500,
         ttl: 64,
+        xdp: true,
     }
 }
 

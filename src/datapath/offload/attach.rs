@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use super::nexthop::{self, Device, DeviceKind, features};
+use super::nexthop::{self, Device, DeviceKind, netdev};
 use super::{Kernel, Served};
 
 /// Why a device gets no program, or not a better one.
@@ -180,7 +180,7 @@ fn try_attach(
     // Some drivers can send only while a program is attached, so this is known only now.
     if !rings
         && mode == Served::Native
-        && features::takes_packets(device).is_ok_and(|takes| takes == Some(false))
+        && netdev::takes_packets(device).is_ok_and(|takes| takes == Some(false))
     {
         return Err(NoPath::CannotSend);
     }

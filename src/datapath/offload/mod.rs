@@ -54,6 +54,8 @@ pub struct NextHop {
     pub mtu: u16,
     /// Time to live or hop limit of what this host sends there.
     pub ttl: u8,
+    /// The device delivers what a program at XDP sends by it, at the moment; tc can send by any.
+    pub xdp: bool,
 }
 
 /// Finds next hops. Answers at once: what is not known yet is [`Refusal::Resolving`], and worth asking for again after

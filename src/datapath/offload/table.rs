@@ -93,6 +93,9 @@ impl Table for WorkerTable {
         if self.maps.word(local).is_none() || self.maps.served(local.ip()) == Served::Not {
             return Err(Refusal::NoProgram);
         }
+        if self.maps.served(local.ip()) == Served::Native && !entry.hop.xdp {
+            return Err(Refusal::Device);
+        }
         let hop = self.maps.hop(entry.hop.device).ok_or(Refusal::Device)?;
         let number = self.take().ok_or(Refusal::TableFull)?;
         for count in self.counted(number) {

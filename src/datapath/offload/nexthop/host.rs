@@ -8,6 +8,7 @@ use plan::Refusal;
 use super::kernel::Kernel;
 use super::links::{IFINFO_BYTES, Links};
 use super::neighbour::{self, Neighbour, NeighbourKey};
+use super::netdev::{Netdev, Takers};
 use super::policy::{Policies, RULE_BYTES};
 use super::route::{self, Route, Way};
 use super::wire::Request;
@@ -25,6 +26,7 @@ pub(super) struct Host {
     kernel: Kernel,
     pub(super) links: Links,
     pub(super) policies: Policies,
+    pub(super) takers: Takers,
     /// Time to live of IPv4 packets whose route says none.
     pub(super) ttl: u8,
 }
@@ -40,6 +42,7 @@ impl Host {
             |policies, message| policies.add_rule(message),
         )?;
         read_ipsec(&mut policies)?;
+        let takers = Netdev::open()?.map(|mut netdev| netdev.takers()).transpose()?;
         let ttl = fs::read_to_string(DEFAULT_TTL)
             .ok()
             .and_then(|text| text.trim().parse().ok());
@@ -47,6 +50,7 @@ impl Host {
             kernel,
             links,
             policies,
+            takers: takers.unwrap_or_default(),
             ttl: ttl.unwrap_or(TTL),
         })
     }

@@ -14,11 +14,11 @@
 //! The messages are read and written here, by `wire`, and not by a crate: of the crates for rtnetlink none knows IPsec
 //! policies, and reading attributes one by one is what makes "a rule with anything unknown in it" a simple question.
 
-pub mod features;
 mod host;
 mod kernel;
 mod links;
 mod neighbour;
+pub mod netdev;
 mod policy;
 mod prefix;
 mod resolver;

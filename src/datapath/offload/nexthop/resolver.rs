@@ -18,6 +18,7 @@ use super::host::Host;
 use super::kernel::BUFFER_BYTES;
 use super::links::Links;
 use super::neighbour::{self, Neighbour, NeighbourKey};
+use super::netdev::Netdev;
 use super::prefix::Prefix;
 use super::route::{self, Route, Way};
 use super::shared::{Answer, Shared};
@@ -84,6 +85,10 @@ impl Resolution {
         let mut events = vec![listen(libc::NETLINK_ROUTE, GROUPS, buffer_bytes)?];
         // A kernel without IPsec has nothing to tell.
         events.extend(listen(libc::NETLINK_XFRM, &[GROUP_POLICY], buffer_bytes));
+        let group = Netdev::open()?.and_then(|netdev| netdev.group);
+        if let Some(group) = group {
+            events.push(listen(libc::NETLINK_GENERIC, &[group], buffer_bytes)?);
+        }
         let host = Host::read()?;
         let epoll = Epoll::new(limits::EPOLL_EVENTS)?;
         for socket in &events {
@@ -153,7 +158,7 @@ impl Resolution {
         for at in 0..self.events.len() {
             loop {
                 match self.events[at].receive(buffer, false) {
-                    // Of IPsec: rare, and read as a whole. Its numbers mean other things elsewhere.
+                    // Of IPsec or drivers: rare, and read as a whole. Their numbers mean other things elsewhere.
                     Ok(_) if at != ROUTE_EVENTS => self.changes.host = true,
                     Ok(bytes) => {
                         for message in wire::messages(bytes) {
@@ -310,6 +315,8 @@ impl Resolution {
             vlan: exit.vlan,
             mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
             ttl: route.hop_limit.unwrap_or(default_ttl),
+            // A kernel that does not say it is asked by trying.
+            xdp: self.host.takers.takes(exit.device).unwrap_or(true),
         })
     }
 

@@ -102,6 +102,7 @@ fn entry(source: &str, local: &str, out: &str, dest: &str) -> Entry {
             vlan: None,
             mtu: 1500,
             ttl: 64,
+            xdp: true,
         },
     }
 }

@@ -18,6 +18,7 @@ pub(super) const HOP: NextHop = NextHop {
     vlan: None,
     mtu: 1500,
     ttl: 64,
+    xdp: true,
 };
 
 /// The kernel's memory.
