@@ -47,19 +47,21 @@ patchbay-load rtp [options]       load on the media ports
   --payload CODEC       pcmu, pcma, g722 or opus: size and pace of the packets (pcmu)
   --ptime MS            10, 20, 30, 40 or 60 (20)
   --pcap FILE           replay the longest RTP stream of a capture instead, over and over
+  --svg FILE            draw loss and latency over the rate
   --device NAME         send and receive by XDP on this network device, past the sockets (root, Linux 5.18)
   --core N              pin the generator to this core
 
 patchbay-load compare [options]   this relay beside a peer, one core each, in one run (needs root, two cores)
   --ours PATH           our daemon (beside this program)
   --peer PATH           the other one (/usr/bin/rtpengine)
-  --rounds N            how often each measurement alternates between them (3)
-  --calls N             calls of the media measurements (100)
+  --ours-options WORDS  more options for our daemon, as \"--io=uring\"
+  --rounds N            how often each measurement alternates between them (2)
+  --calls LIST          calls of the media measurements (100,1000)
   --idle-calls N        calls held for memory and descriptors (1000)
-  --seconds N           length of each load (3)
-  --only LIST           measurements, comma-separated: ceiling,idle,cycles,
-                        search,fixed (RTP), srtp,srtp-fixed (SRTP to RTP and to SRTP)
-  --out DIR             write DIR/compare-DATE.json and .md
+  --seconds N           length of each load but those of a search (2)
+  --only LIST           measurements, comma-separated: ceiling, idle, control, plain, partial, latency, xdp, srtp,
+                        afxdp, scale, overload, pause
+  --out DIR             write DIR/compare-DATE.json, .md and .svg
   --relay-core N, --generator-core N   (1, 0)
 
 Common: --json prints the result as JSON on standard output; --help.
@@ -119,6 +121,7 @@ pub(crate) struct Rtp {
     pub(crate) callee_suite: Option<Suite>,
     pub(crate) payload: Payload,
     pub(crate) pcap: Option<PathBuf>,
+    pub(crate) svg: Option<PathBuf>,
     pub(crate) json: bool,
 }
 
@@ -126,8 +129,9 @@ pub(crate) struct Rtp {
 pub(crate) struct Compare {
     pub(crate) ours: Option<PathBuf>,
     pub(crate) peer: PathBuf,
+    pub(crate) ours_options: Vec<String>,
     pub(crate) rounds: usize,
-    pub(crate) calls: usize,
+    pub(crate) calls: Vec<usize>,
     pub(crate) idle_calls: usize,
     pub(crate) seconds: f64,
     pub(crate) only: Vec<Measurement>,
@@ -145,30 +149,48 @@ pub(crate) enum Measurement {
     /// Memory and descriptors per idle call.
     Idle,
     /// Offer, answer, delete per second.
-    Cycles,
-    /// Highest packet rate.
-    Search,
-    /// Processor time and latency at 30 % of the peer's highest rate.
-    Fixed,
-    /// Highest packet rate with SRTP on one side and on both.
+    Control,
+    /// Highest rate of plain RTP over sockets.
+    Plain,
+    /// Processor time at a share of the peer's highest rate.
+    Partial,
+    /// Latency at half load, over sockets and over XDP.
+    Latency,
+    /// Plain RTP in the kernel.
+    Xdp,
+    /// SRTP over sockets.
     Srtp,
-    /// Processor time and latency with SRTP.
-    SrtpFixed,
+    /// SRTP over AF_XDP.
+    Afxdp,
+    /// Processor time with 10,000 calls.
+    Scale,
+    /// Twice what can be carried, then half.
+    Overload,
+    /// A relay that stands still for a moment.
+    Pause,
 }
+
+const MEASUREMENTS: [(&str, Measurement); 12] = [
+    ("ceiling", Measurement::Ceiling),
+    ("idle", Measurement::Idle),
+    ("control", Measurement::Control),
+    ("plain", Measurement::Plain),
+    ("partial", Measurement::Partial),
+    ("latency", Measurement::Latency),
+    ("xdp", Measurement::Xdp),
+    ("srtp", Measurement::Srtp),
+    ("afxdp", Measurement::Afxdp),
+    ("scale", Measurement::Scale),
+    ("overload", Measurement::Overload),
+    ("pause", Measurement::Pause),
+];
 
 impl FromStr for Measurement {
     type Err = anyhow::Error;
     fn from_str(text: &str) -> Result<Self> {
-        Ok(match text {
-            "ceiling" => Self::Ceiling,
-            "idle" => Self::Idle,
-            "cycles" => Self::Cycles,
-            "search" => Self::Search,
-            "fixed" => Self::Fixed,
-            "srtp" => Self::Srtp,
-            "srtp-fixed" => Self::SrtpFixed,
-            _ => bail!("no measurement `{text}`; --help lists them"),
-        })
+        let found = MEASUREMENTS.iter().find(|(name, _)| *name == text);
+        let found = found.with_context(|| format!("no measurement `{text}`; --help lists them"))?;
+        Ok(found.1)
     }
 }
 
@@ -263,6 +285,7 @@ fn rtp(mut parser: Parser) -> Result<Command> {
         callee_suite: None,
         payload: Payload::default(),
         pcap: None,
+        svg: None,
         json: false,
     };
     let (mut codec, mut ptime_ms) = ("pcmu".to_owned(), 20);
@@ -285,6 +308,7 @@ fn rtp(mut parser: Parser) -> Result<Command> {
             Arg::Long("callee-srtp") => options.callee_suite = Some(suite(&mut parser)?),
             Arg::Long("payload") => codec = parser.value()?.string()?,
             Arg::Long("ptime") => ptime_ms = parser.value()?.parse()?,
+            Arg::Long("svg") => options.svg = Some(parser.value()?.into()),
             Arg::Long("pcap") => options.pcap = Some(parser.value()?.into()),
             Arg::Long("core") => options.core = Some(parser.value()?.parse()?),
             Arg::Long("json") => options.json = true,
@@ -300,10 +324,11 @@ fn compare(mut parser: Parser) -> Result<Command> {
     let mut options = Compare {
         ours: None,
         peer: "/usr/bin/rtpengine".into(),
-        rounds: 3,
-        calls: 100,
+        ours_options: Vec::new(),
+        rounds: 2,
+        calls: vec![100, 1_000],
         idle_calls: 1_000,
-        seconds: 3.0,
+        seconds: 2.0,
         only: Vec::new(),
         out: None,
         relay_core: 1,
@@ -315,7 +340,14 @@ fn compare(mut parser: Parser) -> Result<Command> {
             Arg::Long("ours") => options.ours = Some(parser.value()?.into()),
             Arg::Long("peer") => options.peer = parser.value()?.into(),
             Arg::Long("rounds") => options.rounds = positive(&mut parser, 1_000)? as usize,
-            Arg::Long("calls") => options.calls = positive(&mut parser, CALLS_MAX as u64)? as usize,
+            Arg::Long("calls") => {
+                let list = parser.value()?.string()?;
+                options.calls = list.split(',').map(calls).collect::<Result<_>>()?;
+            }
+            Arg::Long("ours-options") => {
+                let words = parser.value()?.string()?;
+                options.ours_options = words.split_ascii_whitespace().map(str::to_owned).collect();
+            }
             Arg::Long("idle-calls") => options.idle_calls = positive(&mut parser, CALLS_MAX as u64)? as usize,
             Arg::Long("seconds") => options.seconds = amount(&mut parser)?,
             Arg::Long("only") => {
@@ -331,6 +363,14 @@ fn compare(mut parser: Parser) -> Result<Command> {
         }
     }
     Ok(Command::Compare(options))
+}
+
+fn calls(text: &str) -> Result<usize> {
+    let calls = text.parse()?;
+    if !(1..=CALLS_MAX).contains(&calls) {
+        bail!("{calls} is not between 1 and {CALLS_MAX}");
+    }
+    Ok(calls)
 }
 
 fn default_ng() -> SocketAddr {
@@ -384,10 +424,10 @@ mod tests {
             panic!("not rtp")
         };
         assert_eq!((rtp.rate, rtp.mode), (Some(1e5), Mode::Ramp { to: 2e5 }));
-        let Command::Compare(compare) = parse_words("compare --only idle,fixed").unwrap() else {
+        let Command::Compare(compare) = parse_words("compare --only idle,xdp").unwrap() else {
             panic!("not a comparison")
         };
-        assert_eq!(compare.only, [Measurement::Idle, Measurement::Fixed]);
+        assert_eq!(compare.only, [Measurement::Idle, Measurement::Xdp]);
         assert!(matches!(parse_words("ng --help"), Ok(Command::Help)));
     }
 

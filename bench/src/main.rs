@@ -15,6 +15,7 @@ mod live;
 mod media;
 mod ng;
 mod ng_load;
+mod plot;
 mod report;
 mod rtp_load;
 mod sdp;

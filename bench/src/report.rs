@@ -1,7 +1,6 @@
 //! Results for people: tables, and trees of key and value.
 
 use ng_protocol::Value;
-use serde_json::{Value as Json, json};
 
 /// A reply's tree, one line per leaf, nested by indentation.
 pub(crate) fn tree(value: &Value<'_>, depth: usize) -> String {
@@ -32,114 +31,32 @@ pub(crate) fn tree(value: &Value<'_>, depth: usize) -> String {
     }
 }
 
-/// Which way a figure is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Better {
-    Higher,
-    Lower,
-}
-
-/// One figure of both relays, once per round.
-#[derive(Clone, Debug)]
-pub(crate) struct Metric {
-    /// Short name, also the key in JSON.
-    pub(crate) name: &'static str,
-    pub(crate) unit: &'static str,
-    pub(crate) better: Better,
-    /// The ratio ours/peer that is wanted, if one is: at least it if higher is better, at most it otherwise.
-    pub(crate) target: Option<f64>,
-    pub(crate) peer: Vec<f64>,
-    pub(crate) ours: Vec<f64>,
-}
-
-impl Metric {
-    pub(crate) fn new(name: &'static str, unit: &'static str, better: Better, target: Option<f64>) -> Self {
-        Self {
-            name,
-            unit,
-            better,
-            target,
-            peer: Vec::new(),
-            ours: Vec::new(),
-        }
-    }
-
-    /// Ours by the peer's, of the medians.
-    pub(crate) fn ratio(&self) -> Option<f64> {
-        let (ours, peer) = (median(&self.ours)?, median(&self.peer)?);
-        (peer != 0.0).then(|| ours / peer)
-    }
-
-    /// Whether the target is met; `None` without a target or without figures.
-    pub(crate) fn met(&self) -> Option<bool> {
-        let (ratio, target) = (self.ratio()?, self.target?);
-        Some(match self.better {
-            Better::Higher => ratio >= target,
-            Better::Lower => ratio <= target,
-        })
-    }
-
-    pub(crate) fn json(&self) -> Json {
-        json!({
-            "name": self.name,
-            "unit": self.unit,
-            "better": if self.better == Better::Higher { "higher" } else { "lower" },
-            "peer": { "median": median(&self.peer), "rounds": self.peer },
-            "ours": { "median": median(&self.ours), "rounds": self.ours },
-            "ratio": self.ratio(),
-            "target": self.target,
-            "met": self.met(),
-        })
-    }
-}
-
-/// A table of all metrics, as Markdown that is also readable as it is.
-pub(crate) fn table(metrics: &[Metric]) -> String {
-    let mut rows = vec![["measurement", "peer", "ours", "ratio", "wanted", ""].map(str::to_owned)];
-    for metric in metrics {
-        let figure = |figures: &[f64]| median(figures).map_or("-".to_owned(), round);
-        let sign = if metric.better == Better::Higher {
-            "≥"
-        } else {
-            "≤"
-        };
-        rows.push([
-            format!("{}, {}", metric.name, metric.unit),
-            figure(&metric.peer),
-            figure(&metric.ours),
-            metric
-                .ratio()
-                .map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
-            metric
-                .target
-                .map_or(String::new(), |target| format!("{sign} {target}")),
-            match metric.met() {
-                Some(true) => "met".to_owned(),
-                Some(false) => "MISSED".to_owned(),
-                None => String::new(),
-            },
-        ]);
-    }
-    let widths: [usize; 6] = std::array::from_fn(|column| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
+/// Lines of cells under each other, the first and the last column to the left; Markdown that is readable as it is. The
+/// first line is the head.
+pub(crate) fn table(lines: &[Vec<String>]) -> String {
+    let columns = lines.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
             .max()
             .unwrap_or(0)
-    });
-    let line = |row: &[String; 6]| {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .enumerate()
-            .map(|(column, (cell, width))| match column {
-                0 => format!(" {cell:<width$} |"),
-                _ => format!(" {cell:>width$} |"),
-            });
-        format!("|{}\n", cells.collect::<String>())
     };
-    let rule = widths.map(|width| "-".repeat(width));
-    let mut out = line(&rows[0]) + &line(&rule);
-    rows[1..].iter().for_each(|row| out += &line(row));
+    let widths: Vec<_> = (0..columns).map(width).collect();
+    let line = |cells: &[String]| {
+        let cells = cells.iter().zip(&widths).enumerate();
+        let text = cells.map(|(column, (cell, width))| match column {
+            _ if column == 0 || column + 1 == columns => format!(" {cell:<width$} |"),
+            _ => format!(" {cell:>width$} |"),
+        });
+        format!("|{}\n", text.collect::<String>())
+    };
+    let rule: Vec<_> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    let Some((head, rest)) = lines.split_first() else {
+        return String::new();
+    };
+    let mut out = line(head) + &line(&rule);
+    rest.iter().for_each(|cells| out += &line(cells));
     out
 }
 
@@ -156,7 +73,7 @@ pub(crate) fn median(figures: &[f64]) -> Option<f64> {
 }
 
 /// Four significant digits are more than any of this is worth.
-fn round(figure: f64) -> String {
+pub(crate) fn round(figure: f64) -> String {
     match figure.abs() {
         big if big >= 1_000.0 => format!("{figure:.0}"),
         middling if middling >= 10.0 => format!("{figure:.1}"),
@@ -167,12 +84,6 @@ fn round(figure: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn metric(better: Better, target: Option<f64>, peer: &[f64], ours: &[f64]) -> Metric {
-        let mut metric = Metric::new("rate", "packets/s", better, target);
-        (metric.peer, metric.ours) = (peer.to_vec(), ours.to_vec());
-        metric
-    }
 
     #[test]
     fn medians() {
@@ -187,40 +98,16 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_met_in_their_direction() {
-        for (better, target, ours, expected) in [
-            (Better::Higher, Some(1.5), 15.0, Some(true)),
-            (Better::Higher, Some(1.5), 14.0, Some(false)),
-            (Better::Lower, Some(0.5), 5.0, Some(true)),
-            (Better::Lower, Some(0.5), 6.0, Some(false)),
-            (Better::Lower, None, 6.0, None),
-        ] {
-            assert_eq!(
-                metric(better, target, &[10.0], &[ours]).met(),
-                expected,
-                "{better:?} {ours}"
-            );
-        }
-        assert_eq!(
-            metric(Better::Higher, Some(1.0), &[0.0], &[1.0]).met(),
-            None,
-            "no ratio with nothing"
-        );
-    }
-
-    #[test]
     fn a_table_lines_up() {
-        let rows = [
-            metric(Better::Higher, Some(1.5), &[100_000.0], &[250_000.0]),
-            metric(Better::Lower, None, &[1.234], &[]),
-        ];
+        let lines = [["what", "peer", "so"], ["rate", "1", "x"], ["a", "200000", ""]];
+        let lines = lines.map(|line| line.map(str::to_owned).to_vec());
         let expected = "\
-| measurement     |   peer |   ours | ratio | wanted |     |
-| --------------- | ------ | ------ | ----- | ------ | --- |
-| rate, packets/s | 100000 | 250000 |  2.50 |  ≥ 1.5 | met |
-| rate, packets/s |   1.23 |      - |     - |        |     |
+| what |   peer | so |
+| ---- | ------ | -- |
+| rate |      1 | x  |
+| a    | 200000 |    |
 ";
-        assert_eq!(table(&rows), expected);
+        assert_eq!(table(&lines), expected);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::calls::{Call, Keys, Names, Terms};
 use crate::cli::{self, Mode};
+use crate::hist::Latency;
 use crate::live::Live;
 use crate::media::engine::Paced;
 use crate::media::flows::{Flows, Route, Talk};
@@ -17,16 +18,15 @@ use crate::media::search::{self, Range};
 use crate::media::udp::{self, UdpIo};
 use crate::media::xdp::XdpLoad;
 use crate::ng::Client;
+use crate::plot::{self, Curve, Point};
 use crate::sdp;
 use crate::sys::{cpu, signals};
 
-/// The loss that still passes a search.
-pub(crate) const LOSS_MAX: f64 = 0.001;
 /// Where a search looks.
 pub(crate) const SEARCH: Range = Range {
-    from: 40_000.0,
-    to: 5_000_000.0,
-    precision: 1.03,
+    from: 60_000.0,
+    to: 8_000_000.0,
+    precision: 1.04,
 };
 
 /// Runs `rtp`.
@@ -89,12 +89,13 @@ fn run_mode(options: &cli::Rtp, load: &mut MediaLoad) -> Result<bool> {
             .collect(),
         Mode::Search => return search(options, load, duration),
     };
-    let mut trials = Vec::new();
+    let (mut trials, mut curve) = (Vec::new(), Vec::new());
     let mut clean = true;
     let mut live = Live::new();
     for rate in rates {
         let trial = load.watched_trial(rate, duration, &mut |moment| live.look(moment))?;
         live.end();
+        curve.push(Point::of(&trial, load.generator.latency()));
         clean &= trial.totals.lost() == 0 && trial.totals.is_clean();
         if !options.json {
             println!("{}", line(&trial, load.latency_line()));
@@ -103,6 +104,7 @@ fn run_mode(options: &cli::Rtp, load: &mut MediaLoad) -> Result<bool> {
         entry["latency"] = load.latency_json();
         trials.push(entry);
     }
+    draw(options, curve)?;
     if options.json {
         let by = load.generator.name();
         println!(
@@ -114,17 +116,37 @@ fn run_mode(options: &cli::Rtp, load: &mut MediaLoad) -> Result<bool> {
 }
 
 fn search(options: &cli::Rtp, load: &mut MediaLoad, duration: Duration) -> Result<bool> {
-    let found = load.search(duration, |trial| {
-        if !options.json {
-            println!("{}", line(trial, String::new()));
+    let mut curve = Vec::new();
+    let found = load.search(SEARCH, duration, &mut |stage| {
+        if let Stage::Ended(trial, latency) = stage {
+            curve.push(Point::of(trial, latency));
+            if !options.json {
+                println!("{}", line(trial, String::new()));
+            }
         }
+        Ok(())
     })?;
+    draw(options, curve)?;
     if options.json {
-        println!("{:#}", json!({ "calls": options.calls, "search": found.json() }));
+        println!(
+            "{:#}",
+            json!({ "calls": options.calls, "by": load.generator.name(), "search": found.json() })
+        );
     } else {
         println!("{}", found.text());
     }
     Ok(found.rate > 0.0)
+}
+
+fn draw(options: &cli::Rtp, points: Vec<Point>) -> Result<()> {
+    let Some(path) = &options.svg else { return Ok(()) };
+    let curve = Curve {
+        name: options.ng.to_string(),
+        points,
+    };
+    let title = format!("{} calls", options.calls);
+    std::fs::write(path, plot::svg(&title, &[curve]))
+        .with_context(|| format!("can't write {}", path.display()))
 }
 
 fn line(trial: &Trial, latency: String) -> String {
@@ -186,10 +208,21 @@ pub(crate) struct MediaLoad {
     generation: u64,
 }
 
+/// A moment of a search.
+pub(crate) enum Stage<'a> {
+    /// A trial begins.
+    Begins,
+    /// A trial has ended.
+    Ended(&'a Trial, &'a Latency),
+}
+
+/// Somebody who watches a search.
+pub(crate) type Look<'a> = dyn FnMut(Stage<'_>) -> Result<()> + 'a;
+
 /// What a search found.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
-    /// Highest rate with a loss of at most [`LOSS_MAX`], packets/s.
+    /// Highest rate that was carried for good, packets/s.
     pub(crate) rate: f64,
     /// Flows that stayed dead after an overload, the most in one step.
     pub(crate) dead_after_overload: u64,
@@ -260,14 +293,9 @@ impl MediaLoad {
         self.generator.latency().json()
     }
 
-    /// Microseconds at a quantile, of the last trial.
-    pub(crate) fn latency_us(&self, quantile: f64) -> f64 {
-        self.generator.latency().us(quantile)
-    }
-
-    /// Looks for the highest rate with a loss of at most [`LOSS_MAX`]. After a rate that was too much, flows that do
-    /// not recover are counted, and the calls are made anew so that the next trial starts fair.
-    pub(crate) fn search(&mut self, duration: Duration, mut report: impl FnMut(&Trial)) -> Result<Found> {
+    /// Looks for the highest rate that is carried for good. After a rate that was too much, flows that do not recover
+    /// are counted, and the calls are made anew so that the next trial starts fair.
+    pub(crate) fn search(&mut self, range: Range, duration: Duration, look: &mut Look<'_>) -> Result<Found> {
         let mut found = Found {
             rate: 0.0,
             dead_after_overload: 0,
@@ -275,21 +303,20 @@ impl MediaLoad {
         };
         self.warm_up(Duration::from_millis(300))?;
         let mut sent_rate = 0.0;
-        let rate = search::highest(SEARCH, |rate| {
+        let rate = search::highest(range, |rate| {
+            look(Stage::Begins)?;
             let trial = self.trial(rate, duration)?;
-            report(&trial);
-            let passed = trial.totals.loss() <= LOSS_MAX && trial.generator_kept_up();
-            if passed {
+            look(Stage::Ended(&trial, self.generator.latency()))?;
+            let (carried, kept_up) = (trial.carried(), trial.generator_kept_up());
+            if carried {
                 sent_rate = trial.sent_rate();
-            } else if !trial.generator_kept_up() && trial.totals.loss() <= LOSS_MAX {
-                found.generator_bound = true;
-                sent_rate = trial.sent_rate();
-            } else {
-                found.generator_bound = false;
+            }
+            found.generator_bound = carried && !kept_up;
+            if !carried {
                 let dead = self.recover()?;
                 found.dead_after_overload = found.dead_after_overload.max(dead);
             }
-            Ok(passed)
+            Ok(carried && kept_up)
         })?;
         found.rate = if rate > 0.0 { sent_rate.min(rate) } else { 0.0 };
         Ok(found)
@@ -307,6 +334,11 @@ impl MediaLoad {
             self.warm_up(Duration::from_millis(300))?;
         }
         Ok(dead)
+    }
+
+    /// Latencies of the last trial.
+    pub(crate) fn latency(&self) -> &Latency {
+        self.generator.latency()
     }
 
     /// Deletes the calls, also after an interrupt.

@@ -5,7 +5,7 @@
 //! on the relay's core. Nothing has a name outside: when this process ends, however it ends, the lab is gone.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::PathBuf;
 use std::thread;
 
 use anyhow::{Context, Result, bail};
@@ -23,8 +23,19 @@ const GENERATOR_MAC: &str = "02:00:00:00:00:02";
 /// Frames that wait for the relay's core, as in the ring of a network card.
 const CABLE_FRAMES: u32 = 2_048;
 const NG_PORT: u16 = 2223;
-/// The relay's media ports; also what the generator's end drops once the ring has its copy.
-const MEDIA_PORTS: (u16, u16) = (20_000, 60_000);
+/// The relay's media ports, unless more are needed.
+pub(crate) const MEDIA_PORTS: (u16, u16) = (20_000, 60_000);
+
+/// A relay to be measured.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) program: PathBuf,
+    /// Options that only this one has.
+    pub(crate) more: Vec<String>,
+    pub(crate) ours: bool,
+    /// For people.
+    pub(crate) name: &'static str,
+}
 
 /// One end of the cable.
 struct End {
@@ -85,15 +96,17 @@ impl Lab {
     /// Starts a relay, runs a measurement on the generator's core and side, stops the relay.
     pub(crate) fn with_relay<T: Send>(
         &self,
-        program: &Path,
+        candidate: &Candidate,
+        media_ports: (u16, u16),
         measure: impl FnOnce(&UnderTest) -> Result<T> + Send,
     ) -> Result<T> {
         let daemon = Daemon {
             ip: RELAY_IP,
             ng_port: NG_PORT,
-            media_ports: MEDIA_PORTS,
+            media_ports,
+            more: candidate.more.clone(),
         };
-        let mut started = daemon.start(program, &self.relay.namespace, self.relay.core)?;
+        let mut started = daemon.start(&candidate.program, &self.relay.namespace, self.relay.core)?;
         let measured = self.on_generator_side(started.pid(), measure);
         let ended = started.stop();
         let measured = measured.with_context(|| started.last_words())?;
@@ -157,7 +170,8 @@ impl Lab {
         ))?;
         relay.bring_up(RELAY_IP, (GENERATOR_IP, GENERATOR_MAC))?;
         generator.bring_up(GENERATOR_IP, (RELAY_IP, RELAY_MAC))?;
-        self.generator.equip_generator()
+        relay.hold_back()?;
+        generator.hold_back()
     }
 }
 
@@ -185,11 +199,9 @@ impl End {
         namespace.script(&format!("echo 1 > /sys/class/net/{device}/threaded"))
     }
 
-    /// What the generator's end needs beside: room for bursts, and no way up the stack for media, which nothing but
-    /// the ring wants; the ring sees frames before the filter does.
-    fn equip_generator(&self) -> Result<()> {
+    /// Lets frames of the network stack wait for the other core: the cable itself holds 256, less than a card's ring.
+    fn hold_back(&self) -> Result<()> {
         let device = &self.device;
-        // The cable itself holds 256 frames, a quarter of what a card holds; what finds it full waits here.
         self.namespace.run(&format!(
             "tc qdisc add dev {device} root pfifo limit {CABLE_FRAMES}"
         ))

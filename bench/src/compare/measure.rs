@@ -1,10 +1,9 @@
-//! The measurements, each against one freshly started relay.
+//! Measurements without media, each against one freshly started relay; and how fast the generator is itself.
 
 use std::net::{IpAddr, SocketAddrV4};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use serde_json::{Value, json};
 use srtp::Suite;
 
 use super::lab::UnderTest;
@@ -13,12 +12,12 @@ use crate::crypto::Crypto;
 use crate::media::flows::{Flows, Route, Talk};
 use crate::media::generator::{Generator as _, Trial, unwatched};
 use crate::media::payload::Payload;
-use crate::media::search;
+use crate::media::search::{self, Range};
 use crate::media::udp;
 use crate::media::xdp::XdpLoad;
 use crate::ng::Client;
 use crate::ng_load::{self, Outcome, Until, Wait};
-use crate::rtp_load::{Found, LOSS_MAX, MediaLoad, SEARCH, Setup};
+use crate::rtp_load::SEARCH;
 use crate::sys::process::Usage;
 
 /// Cycles at once: as many as a busy SIP proxy has.
@@ -27,9 +26,7 @@ const IN_FLIGHT: usize = 16;
 const WARM_CALLS: usize = 50;
 const START_PATIENCE: Duration = Duration::from_secs(5);
 /// Length of one trial of a search.
-const TRIAL: Duration = Duration::from_millis(1_000);
-/// Endpoint learning takes three seconds; before that a relay does more work per packet.
-const SETTLING: Duration = Duration::from_millis(3_300);
+const TRIAL: Duration = Duration::from_millis(400);
 
 /// How the two parties of a call speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +40,14 @@ pub(crate) enum Media {
 }
 
 impl Media {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain RTP",
+            Self::Bridged => "SRTP <-> RTP",
+            Self::Reencrypted => "SRTP <-> SRTP",
+        }
+    }
+
     pub(crate) fn terms(self) -> Terms {
         let (caller, callee) = match self {
             Self::Plain => (None, None),
@@ -60,20 +65,8 @@ impl Media {
 /// What idle calls cost.
 pub(crate) struct Idle {
     pub(crate) rss_kb: f64,
-    pub(crate) pss_kb: f64,
     pub(crate) descriptors: f64,
     pub(crate) empty_rss_kb: f64,
-}
-
-/// What packets cost at a fixed rate.
-pub(crate) struct Fixed {
-    /// Processor time per packet received, ns: process and kernel threads.
-    pub(crate) cpu_ns: f64,
-    pub(crate) process_ns: f64,
-    pub(crate) loss: f64,
-    pub(crate) p50_us: f64,
-    pub(crate) p99_us: f64,
-    pub(crate) detail: Value,
 }
 
 /// The highest rate of the generator itself, with the flows of that many calls.
@@ -108,10 +101,14 @@ pub(crate) fn ceiling(reflector: &UnderTest, calls: usize, media: Media) -> Resu
     let talk = Talk::Made(Payload::default());
     let flows = Flows::new(&talk, routes.collect::<Result<Vec<_>>>()?);
     let mut load = XdpLoad::new(&reflector.device, &talk, flows, ports)?;
-    search::highest(SEARCH, |rate| {
+    let range = Range {
+        from: 300_000.0,
+        ..SEARCH
+    };
+    search::highest(range, |rate| {
         let trial = load.trial(rate, TRIAL, &mut unwatched)?;
         eprintln!("    {}", summary(&trial));
-        Ok(trial.totals.loss() <= LOSS_MAX && trial.generator_kept_up())
+        Ok(trial.carried() && trial.generator_kept_up())
     })
 }
 
@@ -126,7 +123,6 @@ pub(crate) fn idle(relay: &UnderTest, calls: usize) -> Result<Idle> {
     let per_call = |after: u64, before: u64| (after as f64 - before as f64) / calls as f64;
     Ok(Idle {
         rss_kb: per_call(after.rss_kb, before.rss_kb),
-        pss_kb: per_call(after.pss_kb, before.pss_kb),
         descriptors: per_call(after.descriptors, before.descriptors),
         empty_rss_kb: empty.rss_kb as f64,
     })
@@ -153,45 +149,6 @@ pub(crate) fn cycles(relay: &UnderTest, seconds: f64) -> Result<(Outcome, f64, f
     Ok((outcome, process, all))
 }
 
-/// The highest rate with a loss of at most 0.1 %.
-pub(crate) fn search(relay: &UnderTest, calls: usize, media: Media) -> Result<Found> {
-    let mut load = load(relay, calls, media)?;
-    load.warm_up(SETTLING)?;
-    let found = load.search(TRIAL, |trial| {
-        let kept = if trial.generator_kept_up() {
-            ""
-        } else {
-            " (generator behind)"
-        };
-        eprintln!(
-            "    {:>9.0} packets/s: loss {:.3} %{kept}",
-            trial.sent_rate(),
-            trial.totals.loss() * 100.0
-        );
-    })?;
-    Ok(found)
-}
-
-/// Processor time and latency at a rate.
-pub(crate) fn fixed(relay: &UnderTest, calls: usize, media: Media, rate: f64, seconds: f64) -> Result<Fixed> {
-    let mut load = load(relay, calls, media)?;
-    load.warm_up(SETTLING)?;
-    let before = relay.cpu_ns()?;
-    let trial = load.trial(rate, Duration::from_secs_f64(seconds))?;
-    let after = relay.cpu_ns()?;
-    let per_packet = |ns: u64| ns as f64 / trial.totals.sent.max(1) as f64;
-    let (process, pollers) = (after.0 - before.0, after.1 - before.1);
-    let (p50_us, p99_us) = (load.latency_us(0.5), load.latency_us(0.99));
-    Ok(Fixed {
-        cpu_ns: per_packet(process + pollers),
-        process_ns: per_packet(process),
-        loss: trial.totals.loss(),
-        p50_us,
-        p99_us,
-        detail: json!({ "trial": trial.json(), "latency": load.latency_json() }),
-    })
-}
-
 fn summary(trial: &Trial) -> String {
     let kept = if trial.generator_kept_up() {
         ""
@@ -205,22 +162,8 @@ fn summary(trial: &Trial) -> String {
     )
 }
 
-fn load(relay: &UnderTest, calls: usize, media: Media) -> Result<MediaLoad> {
-    let device = Some(relay.device.clone());
-    MediaLoad::new(
-        connect(relay)?,
-        Setup {
-            calls,
-            local: relay.local,
-            sockets: 1,
-            device,
-            terms: media.terms(),
-            talk: Talk::Made(Payload::default()),
-        },
-    )
-}
-
-fn connect(relay: &UnderTest) -> Result<Client> {
+/// An ng client, once the relay answers.
+pub(crate) fn connect(relay: &UnderTest) -> Result<Client> {
     let mut ng = Client::connect(relay.ng)?;
     ng.await_ping(START_PATIENCE)?;
     Ok(ng)

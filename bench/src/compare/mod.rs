@@ -2,10 +2,14 @@
 //!
 //! Absolute figures move with whatever else a machine does; ratios taken like this hold better.
 
+mod hardship;
 mod lab;
 mod machine;
 mod measure;
 mod relay;
+mod rows;
+mod session;
+mod wanted;
 
 use std::path::{Path, PathBuf};
 
@@ -13,266 +17,458 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::cli::{self, Measurement};
-use crate::report::{self, Better, Metric};
-use crate::sys::signals;
-use lab::Lab;
+use crate::plot::{self, Curve, Point};
+use crate::sys::{process, signals};
+use lab::{Candidate, Lab, MEDIA_PORTS, UnderTest};
 use measure::Media;
-use relay::Kind;
+use rows::{Figure, Kind, Rows};
+use session::Session;
 
-/// The fixed rate: what a machine that is not overloaded does.
-const FIXED_SHARE: f64 = 0.3;
+/// A machine that is not overloaded.
+const PARTIAL_SHARE: f64 = 0.3;
+const HALF: f64 = 0.5;
+/// Where the search of a path in the kernel begins, packets/s.
+const FAST_FROM: f64 = 300_000.0;
+const SLOW_FROM: f64 = 60_000.0;
+/// Calls of the comparison with itself, and the ports that they need.
+const SCALE_CALLS: [usize; 2] = [1_000, 10_000];
+const SCALE_PORTS: (u16, u16) = (10_000, 60_000);
+/// Packets/s at which those are compared.
+const SCALE_RATES: [(&str, f64); 2] = [("xdp", 500_000.0), ("off", 100_000.0)];
 
-/// What is measured of each kind of media, with the names of its figures. Of SRTP, too, 1.5 times the peer's rate is
-/// wanted.
-const KINDS: [Kinds; 3] = [
-    Kinds {
-        media: Media::Plain,
-        search: Measurement::Search,
-        fixed: Measurement::Fixed,
-        names: [
-            "highest rate",
-            "flows dead after overload",
-            "processor time at the fixed rate",
-            "of that in the relay's process",
-            "loss at the fixed rate",
-            "latency p50 at the fixed rate",
-            "latency p99 at the fixed rate",
-        ],
-    },
-    Kinds {
-        media: Media::Bridged,
-        search: Measurement::Srtp,
-        fixed: Measurement::SrtpFixed,
-        names: [
-            "SRTP <-> RTP: highest rate",
-            "SRTP <-> RTP: flows dead after overload",
-            "SRTP <-> RTP: processor time at the fixed rate",
-            "SRTP <-> RTP: of that in the relay's process",
-            "SRTP <-> RTP: loss at the fixed rate",
-            "SRTP <-> RTP: latency p50 at the fixed rate",
-            "SRTP <-> RTP: latency p99 at the fixed rate",
-        ],
-    },
-    Kinds {
-        media: Media::Reencrypted,
-        search: Measurement::Srtp,
-        fixed: Measurement::SrtpFixed,
-        names: [
-            "SRTP <-> SRTP: highest rate",
-            "SRTP <-> SRTP: flows dead after overload",
-            "SRTP <-> SRTP: processor time at the fixed rate",
-            "SRTP <-> SRTP: of that in the relay's process",
-            "SRTP <-> SRTP: loss at the fixed rate",
-            "SRTP <-> SRTP: latency p50 at the fixed rate",
-            "SRTP <-> SRTP: latency p99 at the fixed rate",
-        ],
-    },
-];
-
-/// One kind of media in a comparison.
-struct Kinds {
-    media: Media,
-    search: Measurement,
-    fixed: Measurement,
-    /// Highest rate, dead flows; processor time, the process's, loss, two latencies.
-    names: [&'static str; 7],
+/// Runs `compare`.
+pub(crate) fn run(options: &cli::Compare) -> Result<bool> {
+    process::allow_many_files()?;
+    let ours = options.ours.clone().map_or_else(beside_this_program, Ok)?;
+    let machine = machine::describe(&[&options.peer, &ours]);
+    let mut run = Run {
+        lab: Lab::build(options.relay_core, options.generator_core)?,
+        options,
+        ours,
+        rows: Rows::default(),
+        curves: Vec::new(),
+        ceilings: Vec::new(),
+        highest: Vec::new(),
+    };
+    run.all()?;
+    run.finish(&machine)
 }
 
-/// Runs `compare`; true if every target that was measured is met.
-pub(crate) fn run(options: &cli::Compare) -> Result<bool> {
-    let relays = [
-        (Kind::Peer, options.peer.clone()),
-        (
-            Kind::Ours,
-            options.ours.clone().map_or_else(beside_this_program, Ok)?,
-        ),
-    ];
-    let machine = machine::describe(&relays.each_ref().map(|(_, program)| program.as_path()));
-    let lab = Lab::build(options.relay_core, options.generator_core)?;
-    let mut figures = Figures::new();
-    let wanted = |part: Measurement| options.only.is_empty() || options.only.contains(&part);
-    let mut ceilings = Vec::new();
-    if wanted(Measurement::Ceiling) {
-        let found = KINDS
-            .iter()
-            .filter(|kind| wanted(kind.search) || options.only.len() == 1);
-        for kind in found {
-            eprintln!("the generator's own limit, {:?}", kind.media);
-            let limit =
-                lab.with_reflector(|reflector| measure::ceiling(reflector, options.calls, kind.media))?;
-            ceilings.push(json!({ "media": format!("{:?}", kind.media), "packets_per_second": limit }));
+struct Run<'a> {
+    options: &'a cli::Compare,
+    lab: Lab,
+    ours: PathBuf,
+    rows: Rows,
+    /// Every trial, by relay, path, media and calls.
+    curves: Vec<(Media, Curve)>,
+    ceilings: Vec<Value>,
+    /// What was found, packets/s, so that the next round looks there first.
+    highest: Vec<(String, f64)>,
+}
+
+/// What a session showed.
+struct Seen {
+    highest: Figure,
+    /// At the rates that were asked for, after the search.
+    points: Vec<Point>,
+}
+
+impl Run<'_> {
+    fn wants(&self, parts: &[Measurement]) -> bool {
+        let only = &self.options.only;
+        only.is_empty() || parts.iter().any(|part| only.contains(part))
+    }
+
+    fn peer(&self) -> Candidate {
+        Candidate {
+            program: self.options.peer.clone(),
+            more: Vec::new(),
+            ours: false,
+            name: "peer",
         }
     }
-    for round in 1..=options.rounds {
-        for (kind, program) in &relays {
-            eprintln!("round {round} of {}: {}", options.rounds, program.display());
-            one_turn(options, &lab, *kind, program, &mut figures, &wanted)?;
+
+    /// Ours by one path.
+    fn ours(&self, path: &str) -> Candidate {
+        let mut more = self.options.ours_options.clone();
+        more.push(format!("--offload={path}"));
+        let name = match path {
+            "native" => "ours over XDP",
+            "afxdp" => "ours over AF_XDP",
+            _ => "ours over sockets",
+        };
+        Candidate {
+            program: self.ours.clone(),
+            more,
+            ours: true,
+            name,
         }
     }
-    for media in KINDS.iter().filter(|media| wanted(media.fixed)) {
-        // A rate that both can carry: a share of the peer's highest, found above or taken as it usually is.
-        let highest = report::median(&figures.metric(media.names[0]).peer).unwrap_or(100_000.0);
-        for round in 1..=options.rounds {
-            for (kind, program) in &relays {
-                eprintln!(
-                    "fixed rate, {:?}, round {round} of {}: {}",
-                    media.media,
-                    options.rounds,
-                    program.display()
-                );
-                let rate = highest * FIXED_SHARE;
-                fixed_turn(options, &lab, *kind, program, (media, rate), &mut figures)?;
+
+    fn all(&mut self) -> Result<()> {
+        use Measurement::{
+            Afxdp, Ceiling, Control, Idle, Latency, Overload, Partial, Pause, Plain, Scale, Srtp, Xdp,
+        };
+        if self.wants(&[Ceiling]) {
+            self.ceiling()?;
+        }
+        for round in 1..=self.options.rounds {
+            eprintln!("round {round} of {}", self.options.rounds);
+            if self.wants(&[Idle, Control]) {
+                self.control()?;
+            }
+            for calls in self.options.calls.clone() {
+                if self.wants(&[Plain, Partial, Latency, Xdp]) {
+                    self.plain(calls)?;
+                }
+                if self.wants(&[Srtp, Afxdp]) {
+                    self.srtp(Media::Bridged, calls)?;
+                    self.srtp(Media::Reencrypted, calls)?;
+                }
+            }
+        }
+        if self.wants(&[Scale]) {
+            self.scale()?;
+        }
+        if self.wants(&[Overload]) {
+            self.overload()?;
+        }
+        if self.wants(&[Pause]) {
+            self.pause()?;
+        }
+        Ok(())
+    }
+
+    fn ceiling(&mut self) -> Result<()> {
+        let calls = self.options.calls.first().copied().unwrap_or(100);
+        for media in [Media::Plain, Media::Bridged, Media::Reencrypted] {
+            eprintln!("the generator's own limit, {}", media.name());
+            let limit = self
+                .lab
+                .with_reflector(|reflector| measure::ceiling(reflector, calls, media))?;
+            self.ceilings
+                .push(json!({ "media": media.name(), "calls": calls, "packets_per_second": limit }));
+        }
+        Ok(())
+    }
+
+    /// Runs a measurement; one that fails is a remark in its row, and the others go on.
+    fn measure<T: Send>(
+        &mut self,
+        candidate: &Candidate,
+        ports: (u16, u16),
+        (kind, calls): (&Kind, Option<usize>),
+        act: impl FnOnce(&UnderTest) -> Result<T> + Send,
+    ) -> Result<Option<T>> {
+        let calls_text = calls.map_or(String::new(), |calls| format!(", {calls} calls"));
+        eprintln!("  {}: {}{calls_text}", candidate.name, kind.name);
+        match self.lab.with_relay(candidate, ports, act) {
+            Ok(seen) => Ok(Some(seen)),
+            Err(error) => {
+                signals::check()?;
+                eprintln!("    failed: {error:#}");
+                self.rows
+                    .note(kind, calls, &format!("{} failed: {error}", candidate.name));
+                Ok(None)
             }
         }
     }
-    drop(lab);
-    let result = json!({
-        "machine": machine,
-        "calls": options.calls,
-        "idle_calls": options.idle_calls,
-        "rounds": options.rounds,
-        "seconds": options.seconds,
-        "generator": ceilings,
-        "metrics": figures.metrics.iter().map(Metric::json).collect::<Vec<_>>(),
-        "details": figures.details,
-    });
-    let table = report::table(&figures.measured());
-    if options.json {
-        println!("{result:#}");
-    } else {
-        println!("\n{table}");
-    }
-    if let Some(folder) = &options.out {
-        save(folder, &result, &table)?;
-    }
-    Ok(figures.metrics.iter().all(|metric| metric.met() != Some(false)))
-}
 
-/// All figures of both relays, and the raw results they are from.
-struct Figures {
-    metrics: Vec<Metric>,
-    details: Vec<Value>,
-}
-
-impl Figures {
-    fn new() -> Self {
-        use Better::{Higher, Lower};
-        let metrics = [
-            ("control", "offer+answer+delete/s", Higher, Some(3.0)),
-            ("processor time per cycle", "µs", Lower, None),
-            ("of that in the process", "µs", Lower, None),
-            ("control p99", "µs per answer", Lower, None),
-            ("memory per idle call, RSS", "kB", Lower, Some(0.5)),
-            ("memory per idle call, PSS", "kB", Lower, None),
-            ("memory before any call, RSS", "kB", Lower, None),
-            ("descriptors per idle call", "", Lower, Some(1.0)),
-        ];
-        let of_media = [
-            ("packets/s at loss <= 0.1 %", Higher, Some(1.5)),
-            ("", Lower, None),
-            ("ns per packet", Lower, None),
-            ("ns per packet", Lower, None),
-            ("%", Lower, None),
-            ("µs", Lower, None),
-            ("µs", Lower, None),
-        ];
-        let of_media = KINDS.iter().flat_map(|media| {
-            let rows = media.names.into_iter().zip(of_media);
-            rows.map(|(name, (unit, better, target))| (name, unit, better, target))
-        });
-        let metrics = metrics
-            .into_iter()
-            .chain(of_media)
-            .map(|(name, unit, better, target)| Metric::new(name, unit, better, target))
-            .collect();
-        Self {
-            metrics,
-            details: Vec::new(),
+    fn control(&mut self) -> Result<()> {
+        let (idle_calls, seconds) = (self.options.idle_calls, self.options.seconds);
+        for candidate in [self.peer(), self.ours("off")] {
+            let ours = candidate.ours;
+            if self.wants(&[Measurement::Idle]) {
+                let row = (&wanted::memory(), None);
+                let idle = self.measure(&candidate, MEDIA_PORTS, row, |relay| {
+                    measure::idle(relay, idle_calls)
+                })?;
+                if let Some(idle) = idle {
+                    self.rows.add(&wanted::memory(), None, ours, idle.rss_kb);
+                    self.rows
+                        .add(&wanted::memory_empty(), None, ours, idle.empty_rss_kb);
+                    self.rows
+                        .add(&wanted::descriptors(), None, ours, idle.descriptors);
+                }
+            }
+            if self.wants(&[Measurement::Control]) {
+                let row = (&wanted::control(), None);
+                let cycles = self.measure(&candidate, MEDIA_PORTS, row, |relay| {
+                    measure::cycles(relay, seconds)
+                })?;
+                if let Some((outcome, _, all_us)) = cycles {
+                    self.rows
+                        .add(&wanted::control(), None, ours, outcome.per_second());
+                    self.rows
+                        .add(&wanted::control_p99(), None, ours, outcome.answer_us(0.99));
+                    self.rows.add(&wanted::control_cpu(), None, ours, all_us);
+                }
+            }
         }
+        Ok(())
     }
 
-    fn metric(&self, name: &str) -> &Metric {
-        self.metrics
-            .iter()
-            .find(|metric| metric.name == name)
-            .expect("metrics are named in one place")
-    }
-
-    fn add(&mut self, kind: Kind, name: &str, figure: f64) {
-        let metric = self.metrics.iter_mut().find(|metric| metric.name == name);
-        let metric = metric.expect("metrics are named in one place");
-        match kind {
-            Kind::Peer => metric.peer.push(figure),
-            Kind::Ours => metric.ours.push(figure),
-        }
-    }
-
-    fn note(&mut self, kind: Kind, what: &str, detail: Value) {
-        self.details
-            .push(json!({ "relay": kind.name(), "what": what, "result": detail }));
-    }
-
-    fn measured(&self) -> Vec<Metric> {
-        let has_figures = |metric: &&Metric| !metric.peer.is_empty() || !metric.ours.is_empty();
-        self.metrics.iter().filter(has_figures).cloned().collect()
-    }
-}
-
-fn one_turn(
-    options: &cli::Compare,
-    lab: &Lab,
-    kind: Kind,
-    program: &Path,
-    figures: &mut Figures,
-    wanted: &impl Fn(Measurement) -> bool,
-) -> Result<()> {
-    if wanted(Measurement::Idle) {
-        let idle = lab.with_relay(program, |relay| measure::idle(relay, options.idle_calls))?;
-        figures.add(kind, "memory per idle call, RSS", idle.rss_kb);
-        figures.add(kind, "memory per idle call, PSS", idle.pss_kb);
-        figures.add(kind, "memory before any call, RSS", idle.empty_rss_kb);
-        figures.add(kind, "descriptors per idle call", idle.descriptors);
-    }
-    if wanted(Measurement::Cycles) {
-        let (outcome, process_us, all_us) =
-            lab.with_relay(program, |relay| measure::cycles(relay, options.seconds))?;
-        figures.add(kind, "processor time per cycle", all_us);
-        figures.add(kind, "of that in the process", process_us);
-        figures.add(kind, "control", outcome.per_second());
-        figures.add(kind, "control p99", outcome.answer_us(0.99));
-        figures.note(kind, "cycles", outcome.json());
-    }
-    for media in KINDS.iter().filter(|media| wanted(media.search)) {
-        let found = lab.with_relay(program, |relay| {
-            measure::search(relay, options.calls, media.media)
+    /// Searches for the highest rate, then tries the rates that `rates` makes of it.
+    fn search(
+        &mut self,
+        candidate: &Candidate,
+        (media, calls): (Media, usize),
+        kind: &Kind,
+        rates: impl FnOnce(f64) -> Vec<f64> + Send,
+    ) -> Result<Option<Seen>> {
+        let key = format!("{}, {}, {calls} calls", candidate.name, media.name());
+        let known = self.highest.iter().rev().find(|(known, _)| *known == key);
+        let first = if candidate.more.last().is_some_and(|path| path.ends_with("native")) {
+            FAST_FROM
+        } else {
+            SLOW_FROM
+        };
+        let from = known.map_or(first, |(_, rate)| rate * 0.8);
+        let seconds = self.options.seconds;
+        let seen = self.measure(candidate, MEDIA_PORTS, (kind, Some(calls)), |relay| {
+            let mut session = Session::open(relay, calls, media)?;
+            let highest = session.highest(from)?;
+            let rates = rates(highest.value).into_iter().filter(|rate| *rate > 0.0);
+            let points = rates
+                .map(|rate| Ok(session.trial(rate, seconds)?.1))
+                .collect::<Result<Vec<_>>>()?;
+            Ok((
+                Seen { highest, points },
+                session.points,
+                session.dead_after_overload,
+            ))
         })?;
-        let [highest, dead, ..] = media.names;
-        figures.add(kind, highest, found.rate);
-        figures.add(kind, dead, found.dead_after_overload as f64);
-        figures.note(kind, highest, found.json());
+        let Some((seen, all, dead)) = seen else {
+            return Ok(None);
+        };
+        self.highest.push((key.clone(), seen.highest.value));
+        match self.curves.iter_mut().find(|(_, curve)| curve.name == key) {
+            Some((_, curve)) => curve.points.extend(all),
+            None => self.curves.push((
+                media,
+                Curve {
+                    name: key,
+                    points: all,
+                },
+            )),
+        }
+        let dead_kind = wanted::dead_after_search(media);
+        if !candidate
+            .more
+            .iter()
+            .any(|option| option.ends_with("native") || option.ends_with("afxdp"))
+        {
+            self.rows
+                .add(&dead_kind, Some(calls), candidate.ours, dead as f64);
+        }
+        Ok(Some(seen))
     }
-    signals::check()
-}
 
-fn fixed_turn(
-    options: &cli::Compare,
-    lab: &Lab,
-    kind: Kind,
-    program: &Path,
-    (media, rate): (&Kinds, f64),
-    figures: &mut Figures,
-) -> Result<()> {
-    let fixed = lab.with_relay(program, |relay| {
-        measure::fixed(relay, options.calls, media.media, rate, options.seconds)
-    })?;
-    let [_, _, processor, process, loss, p50, p99] = media.names;
-    figures.add(kind, processor, fixed.cpu_ns);
-    figures.add(kind, process, fixed.process_ns);
-    figures.add(kind, loss, fixed.loss * 100.0);
-    figures.add(kind, p50, fixed.p50_us);
-    figures.add(kind, p99, fixed.p99_us);
-    figures.note(kind, processor, fixed.detail);
-    signals::check()
+    /// Plain RTP: highest rates, processor time, latency.
+    fn plain(&mut self, calls: usize) -> Result<()> {
+        use Measurement::{Latency, Partial, Plain, Xdp};
+        let (what, at) = ((Media::Plain, calls), Some(calls));
+        let kind = wanted::over_sockets(Media::Plain, calls);
+        let shares = |highest: f64| vec![highest * PARTIAL_SHARE, highest * HALF];
+        let peer = self.search(&self.peer(), what, &kind, shares)?;
+        if let Some(peer) = &peer {
+            self.rows.add(&kind, at, false, peer.highest);
+            self.add_shares(calls, false, &peer.points);
+        }
+        let peers = peer.as_ref().map_or(0.0, |peer| peer.highest.value);
+        if self.wants(&[Plain, Partial, Latency]) {
+            let ours = self.search(&self.ours("off"), what, &kind, |_| shares(peers))?;
+            if let Some(ours) = ours {
+                self.rows.add(&kind, at, true, ours.highest);
+                self.add_shares(calls, true, &ours.points);
+            }
+        }
+        if self.wants(&[Xdp, Latency]) {
+            self.plain_over_xdp(calls, peer.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn add_shares(&mut self, calls: usize, ours: bool, points: &[Point]) {
+        let [partial, half] = points else { return };
+        if self.wants(&[Measurement::Partial]) {
+            self.rows.add(
+                &wanted::partial(),
+                Some(calls),
+                ours,
+                partial.cpu_ns.unwrap_or(0.0),
+            );
+        }
+        if self.wants(&[Measurement::Latency]) {
+            self.rows
+                .add(&wanted::latency_sockets(), Some(calls), ours, half.p99_us);
+        }
+    }
+
+    fn plain_over_xdp(&mut self, calls: usize, peer: Option<&Seen>) -> Result<()> {
+        let (at, kind, latency) = (Some(calls), wanted::over_xdp(calls), wanted::latency_xdp());
+        if let Some(peer) = peer {
+            if let Some(ns) = peer.highest.ns {
+                self.rows.add(&kind, at, false, ns);
+            }
+            if let [_, half] = &peer.points[..] {
+                self.rows.add(&latency, at, false, half.p99_us);
+            }
+        }
+        let ours = self.search(&self.ours("native"), (Media::Plain, calls), &kind, |highest| {
+            vec![highest * HALF]
+        })?;
+        if let Some(ours) = ours {
+            if let Some(ns) = ours.highest.ns {
+                self.rows.add(&kind, at, true, ns);
+            }
+            let limit = if ours.highest.generator_bound {
+                ", which is the generator's limit"
+            } else {
+                ""
+            };
+            let note = format!("ours carried {:.0} packets/s{limit}", ours.highest.value);
+            self.rows.note(&kind, at, &note);
+            if let Some(half) = ours.points.first() {
+                self.rows.add(&latency, at, true, half.p99_us);
+                self.rows
+                    .note(&latency, at, &format!("ours at {:.0} packets/s", half.rate));
+            }
+        }
+        Ok(())
+    }
+
+    /// SRTP over sockets and over rings.
+    fn srtp(&mut self, media: Media, calls: usize) -> Result<()> {
+        let (sockets, rings) = (
+            wanted::over_sockets(media, calls),
+            wanted::over_rings(media, calls),
+        );
+        let at = Some(calls);
+        let peer = self.search(&self.peer(), (media, calls), &sockets, |_| vec![])?;
+        for (part, kind, path) in [
+            (Measurement::Srtp, sockets, "off"),
+            (Measurement::Afxdp, rings, "afxdp"),
+        ] {
+            if !self.wants(&[part]) {
+                continue;
+            }
+            if let Some(peer) = &peer {
+                self.rows.add(&kind, at, false, peer.highest);
+            }
+            if let Some(ours) = self.search(&self.ours(path), (media, calls), &kind, |_| vec![])? {
+                self.rows.add(&kind, at, true, ours.highest);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a packet costs with many calls, beside fewer; ours alone.
+    fn scale(&mut self) -> Result<()> {
+        let seconds = self.options.seconds;
+        for (path, rate) in SCALE_RATES {
+            let kind = wanted::scale(path);
+            let candidate = self.ours(if path == "xdp" { "native" } else { path });
+            for (place, calls) in SCALE_CALLS.into_iter().enumerate() {
+                let seen = self.measure(&candidate, SCALE_PORTS, (&kind, None), |relay| {
+                    let mut session = Session::open(relay, calls, Media::Plain)?;
+                    session.trial(rate, seconds)
+                })?;
+                if let Some((trial, point)) = seen {
+                    self.rows
+                        .add(&kind, None, place == 1, point.cpu_ns.unwrap_or(0.0));
+                    let loss = trial.totals.loss() * 100.0;
+                    self.rows
+                        .note(&kind, None, &format!("at {rate:.0} packets/s, loss {loss:.2} %"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn overload(&mut self) -> Result<()> {
+        let calls = self.options.calls.first().copied().unwrap_or(100);
+        let kind = wanted::dead_after_overload();
+        for candidate in [self.peer(), self.ours("off")] {
+            let key = format!("{}, {}, {calls} calls", candidate.name, Media::Plain.name());
+            let known = self
+                .highest
+                .iter()
+                .rev()
+                .find(|(known, _)| *known == key)
+                .map(|(_, rate)| *rate);
+            let left = self.measure(&candidate, MEDIA_PORTS, (&kind, Some(calls)), |relay| {
+                let highest = match known {
+                    Some(rate) => rate,
+                    None => {
+                        Session::open(relay, calls, Media::Plain)?
+                            .highest(SLOW_FROM)?
+                            .value
+                    }
+                };
+                hardship::overload(relay, calls, highest)
+            })?;
+            if let Some(left) = left {
+                self.rows
+                    .add(&kind, Some(calls), candidate.ours, left.dead_flows as f64);
+                self.rows.add(
+                    &wanted::loss_after_overload(),
+                    Some(calls),
+                    candidate.ours,
+                    left.loss,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self) -> Result<()> {
+        let calls = self.options.calls.first().copied().unwrap_or(100);
+        let kind = wanted::lost_in_pause();
+        for candidate in [self.peer(), self.ours("off")] {
+            let lost = self.measure(&candidate, MEDIA_PORTS, (&kind, Some(calls)), |relay| {
+                hardship::pause(relay, calls)
+            })?;
+            if let Some(lost) = lost {
+                self.rows.add(&kind, Some(calls), candidate.ours, lost as f64);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, machine: &Value) -> Result<bool> {
+        let curves = self.curves.iter().map(|(media, curve)| {
+            let points: Vec<_> = curve.points.iter().map(Point::json).collect();
+            json!({ "name": curve.name, "media": media.name(), "points": points })
+        });
+        let result = json!({
+            "machine": machine,
+            "calls": self.options.calls,
+            "idle_calls": self.options.idle_calls,
+            "rounds": self.options.rounds,
+            "seconds": self.options.seconds,
+            "generator": self.ceilings,
+            "rows": self.rows.json(),
+            "curves": curves.collect::<Vec<_>>(),
+        });
+        let table = self.rows.table();
+        if self.options.json {
+            println!("{result:#}");
+        } else {
+            println!("\n{table}");
+        }
+        if let Some(folder) = &self.options.out {
+            let plain = self.curves.iter().filter(|(media, _)| *media == Media::Plain);
+            let plain: Vec<_> = plain.map(|(_, curve)| curve.clone()).collect();
+            save(
+                folder,
+                &result,
+                &table,
+                &plot::svg("Plain RTP, one core each", &plain),
+            )?;
+        }
+        Ok(self.rows.all_met())
+    }
 }
 
 fn beside_this_program() -> Result<PathBuf> {
@@ -283,12 +479,35 @@ fn beside_this_program() -> Result<PathBuf> {
         .join("patchbay"))
 }
 
-fn save(folder: &Path, result: &Value, table: &str) -> Result<()> {
+fn save(folder: &Path, result: &Value, table: &str, picture: &str) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(format!("compare-{}", machine::date()));
     std::fs::write(path.with_extension("json"), format!("{result:#}\n"))?;
-    let text = format!("{}\n\n{table}", machine::markdown(&result["machine"]));
+    std::fs::write(path.with_extension("svg"), picture)?;
+    let limits: Vec<_> = result["generator"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(limit)
+        .collect();
+    let text = format!(
+        "{}\n\nthe generator's own limit: {}\n\n{table}",
+        machine::markdown(&result["machine"]),
+        if limits.is_empty() {
+            "not measured".to_owned()
+        } else {
+            limits.join(", ")
+        }
+    );
     std::fs::write(path.with_extension("md"), text)?;
-    eprintln!("written: {}.json and .md", path.display());
+    eprintln!("written: {}.json, .md and .svg", path.display());
     Ok(())
+}
+
+fn limit(found: &Value) -> String {
+    format!(
+        "{} {:.0} packets/s",
+        found["media"].as_str().unwrap_or_default(),
+        found["packets_per_second"].as_f64().unwrap_or(0.0)
+    )
 }

@@ -16,27 +16,13 @@ use crate::sys::netns::Namespace;
 /// Time a daemon gets to end by itself.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whose relay it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Peer,
-    Ours,
-}
-
-impl Kind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Peer => "peer",
-            Self::Ours => "ours",
-        }
-    }
-}
-
 /// How a daemon is started.
 pub(crate) struct Daemon {
     pub(crate) ip: Ipv4Addr,
     pub(crate) ng_port: u16,
     pub(crate) media_ports: (u16, u16),
+    /// Options that the other one does not have.
+    pub(crate) more: Vec<String>,
 }
 
 /// A daemon that runs; killed when dropped.
@@ -63,6 +49,7 @@ impl Daemon {
             .arg(format!("--listen-ng={}:{}", self.ip, self.ng_port))
             .arg(format!("--port-min={}", self.media_ports.0))
             .arg(format!("--port-max={}", self.media_ports.1))
+            .args(&self.more)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log.try_clone()?);

@@ -34,7 +34,8 @@ impl<I: PacketIo> Paced<I> {
             .receive(&mut |from, to, bytes, at_ns| flows.receive(from, to, bytes, at_ns))
     }
 
-    fn drain(&mut self) -> Result<()> {
+    /// Takes in what is still under way; returns how long that took but for the silence at its end, seconds.
+    fn drain(&mut self) -> Result<f64> {
         let start = Instant::now();
         let mut last = start;
         while last.elapsed() < QUIET && start.elapsed() < DRAIN_MAX {
@@ -42,7 +43,7 @@ impl<I: PacketIo> Paced<I> {
                 last = Instant::now();
             }
         }
-        Ok(())
+        Ok((last - start).as_secs_f64())
     }
 
     fn moment(&self, elapsed: Duration, rate: f64) -> Moment {
@@ -86,8 +87,9 @@ impl<I: PacketIo> Generator for Paced<I> {
             }
         }
         let seconds = start.elapsed().as_secs_f64();
-        self.drain()?;
+        let backlog = self.drain()?;
         Ok(Trial {
+            backlog,
             forgiven: pacer.forgiven(),
             rate: pacer.rate(),
             seconds,

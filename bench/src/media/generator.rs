@@ -11,6 +11,13 @@ use crate::hist::Latency;
 /// Time between two looks at a trial that runs.
 pub(crate) const LOOK: Duration = Duration::from_millis(250);
 
+/// The loss that still counts as none.
+pub(crate) const LOSS_MAX: f64 = 0.001;
+/// Share of a trial that packets may stand in buffers at its end.
+const BACKLOG_MAX: f64 = 0.03;
+/// Time that the last packets need in any case, seconds.
+const BACKLOG_GRACE: f64 = 0.005;
+
 /// What a trial showed.
 #[derive(Clone, Debug)]
 pub(crate) struct Trial {
@@ -20,9 +27,17 @@ pub(crate) struct Trial {
     /// Packets that were never sent because the generator was too far behind its schedule.
     pub(crate) forgiven: u64,
     pub(crate) totals: Totals,
+    /// How long after the last packet was sent the last one arrived, seconds: a relay that forwards less than it gets
+    /// fills its buffers first, and loses nothing until they are full.
+    pub(crate) backlog: f64,
 }
 
 impl Trial {
+    /// Whether the relay carried the rate for good: next to nothing was lost, and next to nothing stood in its buffers.
+    pub(crate) fn carried(&self) -> bool {
+        self.totals.loss() <= LOSS_MAX && self.backlog <= BACKLOG_MAX * self.seconds + BACKLOG_GRACE
+    }
+
     /// Packets/s that really left.
     pub(crate) fn sent_rate(&self) -> f64 {
         self.totals.sent as f64 / self.seconds
@@ -39,6 +54,7 @@ impl Trial {
             "sent_rate": self.sent_rate(),
             "seconds": self.seconds,
             "never_sent": self.forgiven,
+            "backlog_seconds": self.backlog,
             "packets": self.totals.json(),
         })
     }

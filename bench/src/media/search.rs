@@ -13,10 +13,20 @@ pub(crate) struct Range {
     pub(crate) precision: f64,
 }
 
-/// Climbs by half until a rate fails, then bisects. A rate fails only if it fails three times in a row: a bad trial
-/// may be somebody else's work on this machine. Returns the highest rate that passed; 0 if none did.
+/// Trials of a rate before it has failed.
+const TRIES: usize = 3;
+
+/// Climbs by half until a rate fails, then bisects. A rate fails only if it fails [`TRIES`] times in a row: a bad
+/// trial may be somebody else's work on this machine. Returns the highest rate that passed; 0 if none did.
 pub(crate) fn highest(range: Range, mut passes: impl FnMut(f64) -> Result<bool>) -> Result<f64> {
-    let mut passes = |rate| Ok::<bool, anyhow::Error>(passes(rate)? || passes(rate)? || passes(rate)?);
+    let mut passes = |rate| {
+        for _ in 0..TRIES {
+            if passes(rate)? {
+                return Ok(true);
+            }
+        }
+        Ok::<bool, anyhow::Error>(false)
+    };
     let (mut good, mut bad) = (0.0, None);
     let mut rate = range.from.min(range.to);
     loop {

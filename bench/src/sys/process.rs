@@ -54,6 +54,21 @@ pub(crate) fn napi_threads(device: &str) -> Result<Vec<i32>> {
     Ok(found)
 }
 
+/// Lets this process have as many open files as it may: each party of a call has a socket.
+pub(crate) fn allow_many_files() -> Result<()> {
+    // SAFETY: an all-zero rlimit is valid, and both calls get a valid one.
+    let result = unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        limit.rlim_cur = limit.rlim_max;
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)
+    };
+    if result < 0 {
+        return Err(std::io::Error::last_os_error()).context("can't raise the limit of open files");
+    }
+    Ok(())
+}
+
 fn thread_cpu_ns(task: &Path) -> Result<u64> {
     // First field: time spent on the processor, ns. A thread may have ended meanwhile: then it counts nothing.
     let Ok(text) = fs::read_to_string(task.join("schedstat")) else {

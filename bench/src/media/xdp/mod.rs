@@ -34,7 +34,7 @@ use crate::sys::{clock, signals};
 pub(crate) use self::kernel::Reflector;
 
 /// Runs of the sending program between two looks at the clock, Ctrl-C and the keyboard.
-const RUNS: u32 = 1 << 17;
+const RUNS: u32 = 1 << 16;
 
 /// Index of the loopback device, in each namespace.
 const LOOPBACK: u32 = 1;
@@ -236,13 +236,15 @@ impl XdpLoad {
         }
     }
 
-    fn drain(&self) {
-        let start = Instant::now();
+    /// Waits for what is still under way; returns how long that took but for the silence at its end, seconds.
+    fn drain(&self) -> f64 {
+        let (start, ended) = (Instant::now(), clock::monotonic_ns());
         loop {
             std::thread::sleep(QUIET / 4);
-            let silence = clock::monotonic_ns().saturating_sub(self.kernel.control.read(0).last_arrival);
+            let last = self.kernel.control.read(0).last_arrival;
+            let silence = clock::monotonic_ns().saturating_sub(last.max(ended));
             if silence >= QUIET.as_nanos() as u64 || start.elapsed() >= DRAIN_MAX {
-                return;
+                return last.saturating_sub(ended) as f64 / 1e9;
             }
         }
     }
@@ -354,7 +356,8 @@ impl Generator for XdpLoad {
             };
             let began = Instant::now();
             let goes_on = self.send(&mut rate, began, began + share, watch)?;
-            sending += began.elapsed();
+            // The last run of the program may end a little later than the last packet.
+            sending += began.elapsed().min(share);
             if !goes_on {
                 break;
             }
@@ -362,9 +365,10 @@ impl Generator for XdpLoad {
                 break;
             }
         }
-        self.drain();
+        let backlog = self.drain();
         self.take_latency();
         Ok(Trial {
+            backlog,
             rate,
             seconds: sending.as_secs_f64(),
             forgiven: self.kernel.control.read(0).forgiven,
