@@ -9,6 +9,9 @@ pub const PACKET_LEN_MAX: usize = 65_535;
 // COMPAT(rtpengine): the same number, so that a call with many sources behaves the same.
 pub const SSRCS_MAX: usize = 20;
 
+/// Those that a context has room for from the start: a party has one for its voice, and another after a change.
+pub const SSRCS_FIRST: usize = 2;
+
 /// Packets, counted back from the highest index, of which it is known whether they were seen. RFC 3711 §3.3.2 wants 64
 /// at least; this is 10 s of telephony and a quarter of a second of 20 Mbit/s video.
 pub const REPLAY_WINDOW: u64 = 512;

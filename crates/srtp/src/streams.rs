@@ -2,7 +2,7 @@
 
 use rtp::{SeqNo, Ssrc};
 
-use crate::limits::{REPLAY_WINDOW, SSRCS_MAX};
+use crate::limits::{REPLAY_WINDOW, SSRCS_FIRST, SSRCS_MAX};
 use crate::replay::Window;
 
 /// One SSRC.
@@ -12,8 +12,8 @@ pub(crate) struct Stream {
     pub(crate) window: Window,
 }
 
-/// Up to [`SSRCS_MAX`] of them, the one that was heard last first. Its room is taken at once, so that no packet
-/// allocates.
+/// Up to [`SSRCS_MAX`] of them, the one that was heard last first. Room for the first of them is taken at once; whoever has
+/// more gets the rest with the packet that needs it, so that no other allocates.
 #[derive(Debug)]
 pub(crate) struct Streams {
     list: Vec<Stream>,
@@ -22,7 +22,7 @@ pub(crate) struct Streams {
 impl Streams {
     pub(crate) fn new() -> Self {
         Self {
-            list: Vec::with_capacity(SSRCS_MAX),
+            list: Vec::with_capacity(SSRCS_FIRST),
         }
     }
 
@@ -33,7 +33,9 @@ impl Streams {
     /// Replaces all.
     pub(crate) fn resume(&mut self, streams: &[Stream]) {
         self.list.clear();
-        self.list.extend(streams.iter().take(SSRCS_MAX).cloned());
+        for stream in streams.iter().take(SSRCS_MAX) {
+            self.push(stream.clone());
+        }
     }
 
     pub(crate) fn list(&self) -> &[Stream] {
@@ -46,6 +48,13 @@ impl Streams {
         Some(&stream.window)
     }
 
+    fn push(&mut self, stream: Stream) {
+        if self.list.len() == self.list.capacity() {
+            self.list.reserve_exact(SSRCS_MAX.saturating_sub(self.list.len()));
+        }
+        self.list.push(stream);
+    }
+
     /// Remembers that `index` was used, forgetting the SSRC heard longest ago if this one is new and there is no room.
     #[inline]
     pub(crate) fn record(&mut self, ssrc: Ssrc, index: u64) {
@@ -55,7 +64,7 @@ impl Streams {
                 self.list.pop();
             }
             let window = Window::new(index);
-            self.list.push(Stream { ssrc, window });
+            self.push(Stream { ssrc, window });
             self.list.len() - 1
         });
         if let Some(upto) = self.list.get_mut(..=at) {
@@ -109,6 +118,12 @@ mod tests {
         let count = u32::try_from(SSRCS_MAX).expect("small");
         for ssrc in 0..count {
             streams.record(Ssrc(ssrc), 7);
+            let expected = if streams.list.len() <= room {
+                room
+            } else {
+                SSRCS_MAX
+            };
+            assert_eq!(streams.list.capacity(), expected, "it grows once");
         }
         streams.record(Ssrc(0), 8);
         streams.record(Ssrc(count), 1);
@@ -117,6 +132,9 @@ mod tests {
             (known(0), known(1), known(2), known(count)),
             (Some(8), None, Some(7), Some(1))
         );
-        assert_eq!((streams.list.len(), streams.list.capacity()), (SSRCS_MAX, room));
+        assert_eq!(
+            (streams.list.len(), streams.list.capacity()),
+            (SSRCS_MAX, SSRCS_MAX)
+        );
     }
 }

@@ -145,10 +145,7 @@ impl Dtls {
             return DtlsState::Off;
         }
         let session = self.session(component);
-        let state = session
-            .association
-            .as_ref()
-            .map_or(State::New, |a| a.state());
+        let state = session.association.as_ref().map_or(State::New, |a| a.state());
         match state {
             State::Closed(_) => DtlsState::Closed,
             State::Connected(_) => DtlsState::Connected,
