@@ -8,6 +8,7 @@
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -105,6 +106,7 @@ struct frame {
 	__u16 to_port;
 	__u32 payload_len;
 	__u32 number;      /* of the entry */
+	enum verdict fallback;
 	__u32 rtp;         /* it is RTP, and the following are of its header */
 	__u16 seq;
 	__u32 timestamp;
@@ -238,7 +240,7 @@ INLINE enum verdict judge(struct frame *frame)
 {
 	void *data = frame->data, *end = frame->end;
 	struct ethhdr *eth = data;
-	if (eth + 1 > (struct ethhdr *)end)
+	if (eth + 1 > (struct ethhdr *)end || eth->h_dest[0] & 1) /* to everybody */
 		return UP;
 	__u16 proto = eth->h_proto;
 	void *ip = eth + 1;
@@ -284,7 +286,8 @@ INLINE enum verdict judge(struct frame *frame)
 		return UP;
 	}
 
-	enum verdict fallback = word & WORD_RINGS ? RINGS : UP;
+	/* The rings take no fragments and no options. */
+	enum verdict fallback = word & WORD_RINGS && !fragment && !options ? RINGS : UP;
 	__u32 number = word & ~WORD_RINGS;
 	if (number == 0)
 		return fallback;
@@ -293,8 +296,6 @@ INLINE enum verdict judge(struct frame *frame)
 	if (!entry)
 		return fallback;
 	frame->entry = entry;
-	if (unlikely(fragment)) /* the rings take no fragments */
-		fallback = UP;
 	__u32 other = udp->source ^ entry->source_port;
 	if (frame->v6) {
 		const __u32 *saddr = ip6->saddr.s6_addr32;
@@ -330,6 +331,7 @@ INLINE enum verdict judge(struct frame *frame)
 	if (unlikely(frame->check == 0 && frame->v6))
 		return refuse(REASON_CHECKSUM, fallback);
 	frame->number = number;
+	frame->fallback = fallback;
 	return GO;
 }
 
@@ -448,56 +450,65 @@ INLINE int to_rings(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
+/* Changes a frame that fits, and says how it leaves. Otherwise it is still as it was. */
+INLINE enum verdict send(struct xdp_md *ctx, struct frame *frame, int generic, int *action)
+{
+	struct entry *entry = frame->entry;
+	__u32 flags = entry->flags;
+	__u32 l3 = frame->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	struct udphdr *udp = frame->data + frame->l2 + l3;
+	if (udp + 1 > (struct udphdr *)frame->end)
+		return frame->fallback;
+	__u16 check;
+	if (!new_check(frame, udp, frame->end, generic, &check))
+		return refuse(REASON_CHECKSUM, frame->fallback);
+
+	__u32 new_l2 = flags & FLAG_TAG ? ETH_HLEN + VLAN_BYTES : ETH_HLEN;
+	__u32 new_l3 = flags & FLAG_LEAVES6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	int grows = (int)(new_l2 + new_l3) - (int)(frame->l2 + l3);
+	if (grows && bpf_xdp_adjust_head(ctx, -grows))
+		return refuse(REASON_ROOM, frame->fallback);
+	*action = XDP_DROP;
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = data;
+	__u16 *type = data + 2 * ETH_ALEN;
+	if (flags & FLAG_TAG) {
+		if ((void *)(eth + 1) + VLAN_BYTES > end)
+			return GO;
+		type[0] = HTONS(ETH_P_8021Q);
+		type[1] = entry->vlan;
+		type += 2;
+	}
+	udp = write_ip(frame, flags & FLAG_LEAVES6, type + 1, end);
+	if (!udp)
+		return GO;
+	*type = flags & FLAG_LEAVES6 ? HTONS(ETH_P_IPV6) : HTONS(ETH_P_IP);
+	__builtin_memcpy(eth, entry->ether, 2 * ETH_ALEN);
+	count(frame);
+	udp->source = entry->from_port;
+	udp->dest = entry->to_port;
+	udp->check = check;
+	if (entry->device == ctx->ingress_ifindex)
+		*action = XDP_TX;
+	else
+		*action = bpf_redirect_map(&hops, entry->hop, XDP_DROP);
+	return GO;
+}
+
 INLINE int at_xdp(struct xdp_md *ctx, int generic)
 {
 	struct frame frame = {
 		.data = (void *)(long)ctx->data,
 		.end = (void *)(long)ctx->data_end,
 	};
+	int action;
 	frame.len = frame.end - frame.data;
 	enum verdict verdict = judge(&frame);
-	if (verdict == RINGS)
-		return to_rings(ctx);
-	if (verdict == UP)
-		return XDP_PASS;
-
-	struct entry *entry = frame.entry;
-	__u32 flags = entry->flags;
-	__u32 l3 = frame.v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
-	struct udphdr *udp = frame.data + frame.l2 + l3;
-	if (udp + 1 > (struct udphdr *)frame.end)
-		return XDP_PASS;
-	__u16 check;
-	if (!new_check(&frame, udp, frame.end, generic, &check))
-		return refuse(REASON_CHECKSUM, XDP_PASS);
-
-	__u32 new_l2 = flags & FLAG_TAG ? ETH_HLEN + VLAN_BYTES : ETH_HLEN;
-	__u32 new_l3 = flags & FLAG_LEAVES6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
-	int grows = (int)(new_l2 + new_l3) - (int)(frame.l2 + l3);
-	if (grows && bpf_xdp_adjust_head(ctx, -grows))
-		return refuse(REASON_ROOM, XDP_PASS);
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = data;
-	__u16 *type = data + 2 * ETH_ALEN;
-	if (flags & FLAG_TAG) {
-		if ((void *)(eth + 1) + VLAN_BYTES > end)
-			return XDP_DROP;
-		type[0] = HTONS(ETH_P_8021Q);
-		type[1] = entry->vlan;
-		type += 2;
-	}
-	udp = write_ip(&frame, flags & FLAG_LEAVES6, type + 1, end);
-	if (!udp)
-		return XDP_DROP;
-	*type = flags & FLAG_LEAVES6 ? HTONS(ETH_P_IPV6) : HTONS(ETH_P_IP);
-	__builtin_memcpy(eth, entry->ether, 2 * ETH_ALEN);
-	count(&frame);
-	udp->source = entry->from_port;
-	udp->dest = entry->to_port;
-	udp->check = check;
-	if (entry->device == ctx->ingress_ifindex)
-		return XDP_TX;
-	return bpf_redirect_map(&hops, entry->hop, XDP_DROP);
+	if (verdict == GO)
+		verdict = send(ctx, &frame, generic, &action);
+	if (verdict == GO)
+		return action;
+	return verdict == RINGS ? to_rings(ctx) : XDP_PASS;
 }
 
 SEC("xdp")
@@ -550,7 +561,8 @@ int patchbay_tc(struct __sk_buff *skb)
 		.end = (void *)(long)skb->data_end,
 		.len = skb->len,
 	};
-	if (judge(&frame) != GO)
+	/* What a device in promiscuous mode overhears is not for us. */
+	if (skb->pkt_type != PACKET_HOST || judge(&frame) != GO)
 		return TC_ACT_UNSPEC;
 	if (unlikely(skb->gso_size))
 		return refuse(REASON_CHECKSUM, TC_ACT_UNSPEC);

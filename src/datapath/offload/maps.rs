@@ -7,17 +7,19 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use aya::maps::{DevMap, Map, MapData, XskMap};
 use aya::programs::{Program, ProgramError, SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfError, EbpfLoader, VerifierLogLevel};
+use plan::{Refusal, Time};
 use thiserror::Error;
 
 use super::layout::{
     ADDRESS_SLOTS, Count, EntryCell, HOP_DEVICES, PORTS_PER_LINE, Ports, Reasons, RingDevices,
 };
+use crate::clock;
 use crate::limits;
 use crate::sys::bpf::Shared;
 
@@ -125,7 +127,14 @@ pub(super) struct Maps {
 
 struct Hops {
     map: DevMap<MapData>,
-    devices: Vec<u32>,
+    devices: Vec<HopDevice>,
+}
+
+/// A device that packets leave by.
+struct HopDevice {
+    device: u32,
+    /// When the kernel was last told of it.
+    told: Time,
 }
 
 /// Which program sees the packets of a local address.
@@ -177,24 +186,44 @@ impl Maps {
         }
     }
 
-    /// The place of a device in `hops`, which it gets now if it has none. `None` if there are too many.
-    pub(super) fn hop(&self, device: u32) -> Option<u16> {
-        let mut hops = self
-            .hops
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let place = match hops.devices.iter().position(|known| *known == device) {
-            Some(place) => place,
-            None if hops.devices.len() < HOP_DEVICES => {
-                hops.devices.push(device);
-                hops.devices.len() - 1
-            }
-            None => return None,
-        };
+    /// The place of a device in `hops`.
+    pub(super) fn hop(&self, device: u32) -> Result<u16, Refusal> {
+        let mut hops = self.hops.lock().unwrap_or_else(PoisonError::into_inner);
+        u16::try_from(hops.place(device)?).map_err(|_| Refusal::Device)
+    }
+}
+
+impl Hops {
+    /// Where a device is; it gets a place if it has none.
+    fn place(&mut self, device: u32) -> Result<usize, Refusal> {
+        let now = clock::now();
+        let known = self.devices.iter().position(|hop| hop.device == device);
+        if let Some(place) = known
+            && now.since(self.devices[place].told) < limits::KERNEL_DEVICE_TOLD
+        {
+            return Ok(place);
+        }
+        let place = known.or_else(|| self.free()).ok_or(Refusal::Device)?;
         // Also for a known one: the kernel forgets it when the device goes.
-        let index = u32::try_from(place).ok()?;
-        hops.map.set(index, device, None, 0).ok()?;
-        u16::try_from(place).ok()
+        let index = u32::try_from(place).map_err(|_| Refusal::Device)?;
+        self.map
+            .set(index, device, None, 0)
+            .map_err(|_| Refusal::Device)?;
+        let hop = HopDevice { device, told: now };
+        match self.devices.get_mut(place) {
+            Some(known) => *known = hop,
+            None => self.devices.push(hop),
+        }
+        Ok(place)
+    }
+
+    /// A place that nobody has, or whose device is gone.
+    fn free(&self) -> Option<usize> {
+        let len = self.devices.len();
+        if len < HOP_DEVICES {
+            return Some(len);
+        }
+        (0..self.map.len()).position(|index| self.map.get(index, 0).is_err())
     }
 }
 

@@ -90,13 +90,15 @@ impl WorkerTable {
 impl Table for WorkerTable {
     fn publish(&mut self, entry: &Entry) -> Result<EntryId, Refusal> {
         let local = entry.flow.local.addr;
-        if self.maps.word(local).is_none() || self.maps.served(local.ip()) == Served::Not {
+        let served = self.maps.served(local.ip());
+        if self.maps.word(local).is_none() || served == Served::Not {
             return Err(Refusal::NoProgram);
         }
-        if self.maps.served(local.ip()) == Served::Native && !entry.hop.xdp {
+        // The stack sends by any device, a driver does not.
+        if served == Served::Native && !entry.hop.xdp {
             return Err(Refusal::Device);
         }
-        let hop = self.maps.hop(entry.hop.device).ok_or(Refusal::Device)?;
+        let hop = self.maps.hop(entry.hop.device)?;
         let number = self.take().ok_or(Refusal::TableFull)?;
         for count in self.counted(number) {
             clear(count);

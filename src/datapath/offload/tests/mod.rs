@@ -1,5 +1,6 @@
 //! The program over packets, by `BPF_PROG_TEST_RUN`: the kernel runs it, and nothing is sent.
 
+mod cost;
 mod forward;
 mod frame;
 mod gate;
@@ -65,7 +66,7 @@ fn loaded(addresses: &[&str]) -> Option<(Kernel, WorkerTable)> {
     setup
         .addresses
         .iter()
-        .for_each(|ip| kernel.serve(*ip, Served::Native));
+        .for_each(|ip| kernel.serve(*ip, Served::Tc));
     let table = kernel.worker_table(0);
     Some((kernel, table))
 }

@@ -178,5 +178,8 @@ fn addresses_without_a_program_are_refused() {
     let mut nowhere = entry(PEER4, V4, OUT4, DEST4);
     nowhere.hop.device = 0x7fff_fff0;
     kernel.serve(own.flow.local.addr.ip(), Served::Native);
+    let mut silent = entry(PEER4, V4, OUT4, DEST4);
+    silent.hop.xdp = false;
+    assert_eq!(table.publish(&silent), Err(Refusal::Device));
     assert_eq!(table.publish(&nowhere), Err(Refusal::Device));
 }
