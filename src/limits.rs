@@ -20,8 +20,8 @@ pub const SEND_PER_SOCKET: usize = 32;
 /// buffers do not compete for the same cache lines; memory that no packet touches costs nothing.
 pub const DATAGRAM_BYTES: usize = 65_536 + 5 * 64;
 
-/// Pause before a wait for packets if the last wait ended less than twice this ago: the longest that a packet is held
-/// back for company.
+/// Pause before a wait for rings if the last wait ended less than twice this ago: the longest that a packet is held
+/// back for company there.
 pub const MODERATION: Duration = Duration::from_micros(60);
 
 /// Bytes for packets that a turn changes or makes.

@@ -8,11 +8,11 @@ use plan::Learning;
 
 use super::interfaces::{Builder, DefaultPorts, parse_ports};
 use super::keyfile::KeySection;
-use super::limits::THREADS_MAX;
+use super::limits::{THREADS_MAX, URING_BUFFERS_MAX, WAKE_DELAY_US_MAX};
 use super::listeners;
 use super::model::{
-    Config, DtlsSettings, Facility, LimitSettings, Listener, Listeners, LogFormat, LogSettings, LogSubsystem,
-    Offload, RecordFormat, TimeoutNotice, XmlrpcFormat,
+    Config, DtlsSettings, Facility, IoChoice, LimitSettings, Listener, Listeners, LogFormat, LogSettings,
+    LogSubsystem, Offload, RecordFormat, SocketSettings, TimeoutNotice, XmlrpcFormat,
 };
 use super::values::Values;
 use super::{ConfigError, Machine};
@@ -50,6 +50,7 @@ pub(super) fn config(
             _ => RecordFormat::Raw,
         },
         timeout_notice: timeout_notice(values)?,
+        sockets: sockets(values)?,
         offload: offload(values)?,
         no_fallback: values.flag("no-fallback")?,
         warnings,
@@ -328,6 +329,24 @@ fn timeout_notice(values: &Values) -> Result<Option<TimeoutNotice>, ConfigError>
         return Err(values.error("b2b-url", &url, "a URL that begins with http://"));
     }
     Ok(Some(TimeoutNotice { url, format }))
+}
+
+fn sockets(values: &Values) -> Result<SocketSettings, ConfigError> {
+    let wake_delay = values.int("wake-delay-us", 0, WAKE_DELAY_US_MAX)?;
+    let buffers = values.int("io-uring-buffers", 1, i64::from(i32::MAX))?;
+    let uring = values.flag("io-uring")?;
+    Ok(SocketSettings {
+        io: match values.choice("io")? {
+            Some("epoll") => IoChoice::Epoll,
+            Some("uring") => IoChoice::Uring,
+            _ if uring => IoChoice::Uring,
+            _ => IoChoice::Auto,
+        },
+        wake_delay: Duration::from_micros(wake_delay.unsigned_abs()),
+        // COMPAT(rtpengine): any number is accepted; more than a worker looks at in one turn serve nobody.
+        uring_buffers: u16::try_from(buffers).unwrap_or(u16::MAX).min(URING_BUFFERS_MAX),
+        pin_workers: values.flag("pin-workers")?,
+    })
 }
 
 fn offload(values: &Values) -> Result<Offload, ConfigError> {

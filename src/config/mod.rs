@@ -29,6 +29,6 @@ pub use keyfile::{Entry, KeyFile, KeySection};
 pub use load::from_args;
 pub use machine::{DeviceAddress, Machine};
 pub use model::{
-    Action, Config, DtlsSettings, Facility, LimitSettings, Listener, Listeners, LogFormat, LogSettings,
-    LogSubsystem, Offload, RecordFormat, TimeoutNotice, XmlrpcFormat,
+    Action, Config, DtlsSettings, Facility, IoChoice, LimitSettings, Listener, Listeners, LogFormat,
+    LogSettings, LogSubsystem, Offload, RecordFormat, SocketSettings, TimeoutNotice, XmlrpcFormat,
 };

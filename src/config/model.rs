@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub struct Config {
     pub record_format: RecordFormat,
     /// Where the end of a call by timeout is announced.
     pub timeout_notice: Option<TimeoutNotice>,
+    /// How media sockets are served.
+    pub sockets: SocketSettings,
     /// Which fast paths may be used.
     pub offload: Offload,
     /// Start only if there is a fast path (`--no-fallback`).
@@ -219,6 +222,30 @@ pub enum XmlrpcFormat {
     CallId,
     /// 2: Kamailio's `dlg.terminate_dlg`.
     Kamailio,
+}
+
+/// How media sockets are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketSettings {
+    /// By what.
+    pub io: IoChoice,
+    /// Longest pause for packets to gather.
+    pub wake_delay: Duration,
+    /// Receive buffers of each worker's ring.
+    pub uring_buffers: u16,
+    /// Keep each worker on one core.
+    pub pin_workers: bool,
+}
+
+/// What serves media sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IoChoice {
+    /// What measured best, where it works.
+    Auto,
+    /// `epoll`, `recvmmsg`, `sendmmsg`.
+    Epoll,
+    /// `io_uring`.
+    Uring,
 }
 
 /// Which fast paths may be used.

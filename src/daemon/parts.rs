@@ -15,11 +15,11 @@ use relay::Relay;
 
 use super::StartError;
 use crate::clock;
-use crate::config::{Config, Offload, TimeoutNotice};
+use crate::config::{Config, Offload, SocketSettings, TimeoutNotice};
 use crate::control::udp::Front;
-use crate::datapath::io_epoll::EpollIo;
 use crate::datapath::offload::FastPaths;
 use crate::datapath::ports::{PortPool, PortRange};
+use crate::datapath::serve::{self, Backend};
 use crate::datapath::worker::{EventSink, Worker, WorkerCounters};
 use crate::driver::{Driver, WorkerPort};
 use crate::limits;
@@ -28,6 +28,7 @@ use crate::registry::{Control, Job, Shard, ShardParts, ShardPort};
 use crate::report::announce::TimedOut;
 use crate::report::{sampler, xmlrpc};
 use crate::sys::epoll::{Epoll, Waker};
+use crate::sys::process;
 
 /// The queues of one shard, both ends.
 pub(super) struct ShardQueues {
@@ -111,6 +112,7 @@ pub(super) fn start_xmlrpc(notice: Option<TimeoutNotice>) -> io::Result<Option<S
 
 pub(super) fn start_worker(
     index: usize,
+    (backend, settings): (Backend, &SocketSettings),
     shards: Vec<EventSink>,
     pool: &PortPool,
     taps: Recordings,
@@ -118,8 +120,9 @@ pub(super) fn start_worker(
     let (tx, commands) = bounded(limits::WORKER_COMMANDS);
     let waker = Waker::new()?;
     let counters = Arc::new(WorkerCounters::default());
+    let pinned = settings.pin_workers;
     let worker = Worker {
-        io: EpollIo::new(waker.clone())?,
+        io: serve::io(backend, settings, waker.clone())?,
         relay: Relay::new(relay::Config {
             seed: StdRng::from_os_rng().random(),
         }),
@@ -134,7 +137,12 @@ pub(super) fn start_worker(
     };
     let thread = std::thread::Builder::new()
         .name(format!("media-{index}"))
-        .spawn(move || worker.run())?;
+        .spawn(move || {
+            if pinned && let Err(error) = process::pin_to_core(index) {
+                tracing::warn!(%error, "worker {index} could not be kept on one core");
+            }
+            worker.run();
+        })?;
     Ok((
         WorkerPort {
             commands: tx,

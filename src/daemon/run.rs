@@ -22,6 +22,7 @@ use super::service::{PidFile, notify};
 use crate::config::Config;
 use crate::control::udp::Front;
 use crate::datapath::offload::FastPaths;
+use crate::datapath::serve;
 use crate::datapath::worker::{EventSink, WorkerCommand};
 use crate::limits;
 use crate::record::{Recorder, Recordings};
@@ -148,10 +149,11 @@ impl Daemon {
             .collect::<io::Result<_>>()?;
         let sinks: Vec<EventSink> = queues.iter().map(ShardQueues::sink).collect();
 
+        let sockets = (serve::choose(&config.sockets), &config.sockets);
         let mut workers = Vec::new();
         let mut ports = Vec::new();
         for index in 0..count {
-            let (port, thread) = start_worker(index, sinks.clone(), &pool, recordings.clone())?;
+            let (port, thread) = start_worker(index, sockets, sinks.clone(), &pool, recordings.clone())?;
             ports.push(port);
             workers.push(thread);
         }

@@ -39,3 +39,39 @@ pub trait Io {
     /// for whoever waits for more than this.
     fn readiness(&self) -> BorrowedFd<'_>;
 }
+
+impl<T: Io + ?Sized> Io for Box<T> {
+    fn open(&mut self, socket: LocalSocket, fd: OwnedFd) -> io::Result<()> {
+        (**self).open(socket, fd)
+    }
+
+    fn close(&mut self, id: SocketId) {
+        (**self).close(id);
+    }
+
+    fn detach(&mut self, id: SocketId) -> Option<OwnedFd> {
+        (**self).detach(id)
+    }
+
+    fn gather(&mut self, timeout: Option<Duration>) {
+        (**self).gather(timeout);
+    }
+
+    fn receive(&mut self, batch: &mut Batch, timeout: Option<Duration>) {
+        (**self).receive(batch, timeout);
+    }
+
+    fn transmit(
+        &mut self,
+        packets: &[Transmit],
+        outbox: &Outbox,
+        batch: &Batch,
+        failed: &mut dyn FnMut(&Transmit),
+    ) {
+        (**self).transmit(packets, outbox, batch, failed);
+    }
+
+    fn readiness(&self) -> BorrowedFd<'_> {
+        (**self).readiness()
+    }
+}

@@ -1,9 +1,8 @@
 //! Media over ordinary sockets: one `epoll_wait` for all of them, one `recvmmsg` for each that has something.
 //!
-//! One socket carries some 50 packets a second, so batches form across sockets. At partial load most of the cost of a
-//! packet is the wake-up it causes; once wake-ups come fast, a short pause before the next one lets packets gather
-//! (`limits::MODERATION`). A socket is watched for as long as it is open, whatever errors it reports: an error takes
-//! one packet, never the flow.
+//! One socket carries some 50 packets a second, so batches form across sockets; `moderation` says when to let more of
+//! them gather. A socket is watched for as long as it is open, whatever errors it reports: an error takes one packet,
+//! never the flow. Level-triggered: what a turn had no room for is reported again.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -13,6 +12,7 @@ use plan::{LocalSocket, SocketId};
 use relay::{Batch, Outbox, Transmit};
 
 use super::io::Io;
+use super::moderation::Moderation;
 use crate::limits;
 use crate::sys::epoll::{Epoll, Waker};
 use crate::sys::mmsg::{Receiver, Sender};
@@ -28,7 +28,8 @@ pub struct EpollIo {
     sockets: Vec<Option<Open>>,
     /// First of the ready sockets that the last batch had no room for.
     cursor: usize,
-    last_wake: Instant,
+    moderation: Moderation,
+    born: Instant,
     receiver: Receiver,
     sender: Sender,
 }
@@ -41,7 +42,7 @@ struct Open {
 
 impl EpollIo {
     /// No sockets yet. `waker` ends a wait.
-    pub fn new(waker: Waker) -> io::Result<Self> {
+    pub fn new(waker: Waker, wake_delay: Duration) -> io::Result<Self> {
         let epoll = Epoll::new(limits::EPOLL_EVENTS)?;
         epoll.add(waker.fd(), WAKER)?;
         Ok(Self {
@@ -49,7 +50,8 @@ impl EpollIo {
             waker,
             sockets: Vec::new(),
             cursor: 0,
-            last_wake: Instant::now(),
+            moderation: Moderation::new(wake_delay),
+            born: Instant::now(),
             receiver: Receiver::new(limits::RECV_PER_SOCKET),
             sender: Sender::new(limits::SEND_PER_SOCKET),
         })
@@ -66,7 +68,6 @@ impl EpollIo {
             tracing::error!(%error, "waiting for packets failed");
             std::thread::sleep(Duration::from_millis(100));
         }
-        self.last_wake = Instant::now();
     }
 
     /// Takes what is there from the ready sockets, from the cursor on, until the batch is full.
@@ -158,18 +159,25 @@ impl Io for EpollIo {
     }
 
     fn gather(&mut self, timeout: Option<Duration>) {
-        let all_seen = self.cursor >= self.epoll.ready();
-        let may_wait = timeout.is_none_or(|t| t > limits::MODERATION);
-        if all_seen && may_wait && self.last_wake.elapsed() < limits::MODERATION * 2 {
-            std::thread::sleep(limits::MODERATION);
+        if self.cursor < self.epoll.ready() {
+            return;
+        }
+        let now_us = self.born.elapsed().as_micros() as u64;
+        if let Some(pause) = self.moderation.pause(now_us, timeout) {
+            std::thread::sleep(pause);
         }
     }
 
     fn receive(&mut self, batch: &mut Batch, timeout: Option<Duration>) {
-        if self.cursor >= self.epoll.ready() {
+        let waited = self.cursor >= self.epoll.ready();
+        if waited {
             self.wait(timeout);
         }
         self.collect(batch);
+        if waited && !batch.is_empty() {
+            let now_us = self.born.elapsed().as_micros() as u64;
+            self.moderation.woken(now_us, batch.len());
+        }
     }
 
     fn transmit(

@@ -87,6 +87,8 @@ pub struct WorkerCounters {
     pub panics: AtomicU64,
     /// Commands queued for it; the control shards count.
     pub commands_queued: AtomicU64,
+    /// Commands that had to wait for room in its queue; the control shards count.
+    pub commands_waited: AtomicU64,
     /// Commands that were executed, what they released closed.
     pub commands_done: AtomicU64,
 }

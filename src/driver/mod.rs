@@ -7,7 +7,7 @@
 //! this, and no longer than that.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use crossbeam::channel::{Sender, bounded};
 use plan::{CallKey, Command, Datagram, PlanSet, Time, WorkerId};
@@ -142,9 +142,46 @@ impl Driver {
         self.wakes[usize::from(worker)].told = true;
         port.counters.commands_queued.fetch_add(1, Release);
         if let Err(refused) = port.commands.try_send(command) {
+            port.counters.commands_waited.fetch_add(1, Relaxed);
             port.waker.wake();
             // Waits for room. The worker is gone only at the end of the process.
             let _ = port.commands.send(refused.into_inner());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_is_waited_for_and_counted() {
+        let (commands, queue) = crossbeam::channel::bounded(2);
+        let port = WorkerPort {
+            commands,
+            waker: Waker::new().expect("eventfd"),
+            counters: Arc::default(),
+        };
+        let counters = Arc::clone(&port.counters);
+        let mut driver = Driver::new(Arc::from([port]), Arc::new(PortPool::new(&[], 7)));
+        let merge = |n| WorkerCommand::Merge(CallKey(n), CallKey(n));
+        std::thread::scope(|scope| {
+            // Takes none until the queue was found full.
+            scope.spawn(|| {
+                while counters.commands_waited.load(Relaxed) == 0 {
+                    std::thread::yield_now();
+                }
+                for n in 0..5 {
+                    let got = queue.recv().expect("a command");
+                    assert!(
+                        matches!(got, WorkerCommand::Merge(CallKey(key), _) if key == n),
+                        "command {n}"
+                    );
+                }
+            });
+            (0..5).for_each(|n| driver.queue(WorkerId(0), merge(n)));
+        });
+        assert!(counters.commands_waited.load(Relaxed) >= 1);
+        assert_eq!(counters.commands_queued.load(Relaxed), 5);
     }
 }

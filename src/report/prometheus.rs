@@ -158,6 +158,7 @@ fn workers(control: &Control, page: &mut Page) {
             ("taps_lost", counters.taps_lost.load(Relaxed)),
             ("datagrams_lost", counters.datagrams_lost.load(Relaxed)),
             ("datagrams_refused", counters.datagrams_refused.load(Relaxed)),
+            ("commands_waited", counters.commands_waited.load(Relaxed)),
             ("panics", counters.panics.load(Relaxed)),
         ];
         for (reason, count) in lost {

@@ -54,6 +54,24 @@ impl RawAddr {
         }
     }
 
+    /// Takes what the kernel wrote elsewhere; too much or too little of it is no address.
+    pub fn copy_from(&mut self, bytes: &[u8]) {
+        self.clear();
+        let (least, most) = (size_of::<libc::sockaddr_in>(), size_of::<libc::sockaddr_in6>());
+        if !(least..=most).contains(&bytes.len()) {
+            return;
+        }
+        // SAFETY: at most a sockaddr_in6 is copied, which the storage is large enough for; any bytes are valid in it.
+        unsafe {
+            let storage = (&raw mut self.storage).cast::<u8>();
+            storage.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+        if self.storage.ss_family == libc::AF_INET6 as libc::sa_family_t && bytes.len() < most {
+            self.clear();
+        }
+        self.len = bytes.len() as libc::socklen_t;
+    }
+
     /// The address, if it is an IP one.
     pub fn addr(&self) -> Option<SocketAddr> {
         match libc::c_int::from(self.storage.ss_family) {

@@ -12,4 +12,5 @@ pub mod netlink;
 pub mod pktinfo;
 pub mod process;
 pub mod socket;
+pub mod uring;
 pub mod xsk;

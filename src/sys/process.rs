@@ -47,6 +47,31 @@ pub fn precise_sleeps() {
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_000_u64) };
 }
 
+/// Keeps the calling thread on the `index`-th of the cores it may use, counted round.
+pub fn pin_to_core(index: usize) -> io::Result<()> {
+    // SAFETY: an all-zero set is the empty one; every pointer is to a live local of the size given, and no core's
+    // number is beyond the size of a set.
+    unsafe {
+        let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+        check(libc::sched_getaffinity(
+            0,
+            size_of::<libc::cpu_set_t>(),
+            &raw mut allowed,
+        ))?;
+        let count = usize::try_from(libc::CPU_COUNT(&allowed)).unwrap_or(0).max(1);
+        let mut cores = (0..libc::CPU_SETSIZE as usize).filter(|core| libc::CPU_ISSET(*core, &allowed));
+        let core = cores.nth(index % count).unwrap_or(0);
+        let mut one: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(core, &mut one);
+        check(libc::sched_setaffinity(
+            0,
+            size_of::<libc::cpu_set_t>(),
+            &raw const one,
+        ))
+        .map(drop)
+    }
+}
+
 /// Signals that end the daemon, as a descriptor; blocked everywhere else. To be made before any thread starts.
 pub struct Signals(OwnedFd);
 

@@ -34,6 +34,13 @@ impl Daemon {
 
     /// The same with that many packet workers, and a control shard for each four of them.
     pub(crate) fn with_workers(workers: usize, more: &[&str]) -> Self {
+        let mut daemon = Self::unstarted(workers, more);
+        daemon.wait_for_line("started");
+        daemon
+    }
+
+    /// The same, without waiting.
+    pub(crate) fn unstarted(workers: usize, more: &[&str]) -> Self {
         let common = "--config-file=none -f -E -i 127.0.0.1 -n 127.0.0.1:0 --listen-tcp-ng=127.0.0.1:0 \
                       -c 127.0.0.1:0 --listen-http=127.0.0.1:0";
         let mut child = Command::new(OURS)
@@ -51,13 +58,11 @@ impl Daemon {
                 let _ = tx.send(line);
             }
         });
-        let mut daemon = Self {
+        Self {
             child,
             log,
             addrs: Vec::new(),
-        };
-        daemon.wait_for_line("started");
-        daemon
+        }
     }
 
     /// Waits for a line of the log that contains `text`, and notes listeners on the way.

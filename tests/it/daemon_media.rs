@@ -17,10 +17,67 @@ fn packets_pass_both_ways() {
     assert_eq!(daemon.end().code(), Some(0));
 }
 
-/// A pause of the process (a migrating VM, a debugger): everything that queued meanwhile is forwarded.
+/// What serves media sockets is said once, and is what was asked for where it works.
+#[test]
+fn each_way_of_serving_sockets_forwards() {
+    for (option, named) in [
+        ("--io=epoll", "by epoll, as configured"),
+        ("--io=uring", "by io_uring, as configured"),
+        ("--io-uring", "by io_uring, as configured"),
+        ("--io=auto", "media sockets are served by"),
+    ] {
+        let mut daemon = Daemon::unstarted(2, &[option, "--pin-workers"]);
+        let (said, _) = daemon.lines_until("started");
+        let said: Vec<_> = said
+            .iter()
+            .filter(|line| line.contains("media sockets"))
+            .collect();
+        assert_eq!(said.len(), 1, "{said:?}");
+        if !said[0].contains(named) {
+            assert!(
+                said[0].contains("by epoll, because io_uring does not work here"),
+                "{said:?}"
+            );
+            eprintln!("not tested: {}", said[0]);
+            assert!(std::env::var_os("CI").is_none(), "CI has io_uring");
+        }
+        let (mut a, mut b) = (Peer::new(1), Peer::new(2));
+        let client = daemon.client();
+        let (a_sends_to, b_sends_to) = set_up(&client, "ways", &a, &b);
+        for _ in 0..100 {
+            assert_eq!(a.send(a_sends_to), b.receive());
+            assert_eq!(b.send(b_sends_to), a.receive());
+        }
+        // Empty datagrams and long ones are nobody's, and end nothing.
+        for len in [0, 1, 20_000, 60_000] {
+            a.socket.send_to(&vec![0; len], a_sends_to).expect("send");
+            assert_eq!(
+                a.send(a_sends_to),
+                loop {
+                    let got = b.receive();
+                    if got.len() != len {
+                        break got;
+                    }
+                }
+            );
+        }
+        ask(&client, "d", &delete("ways"));
+        settle(&daemon);
+        assert_eq!(daemon.end().code(), Some(0));
+    }
+}
+
 #[test]
 fn a_pause_loses_nothing() {
-    let daemon = Daemon::start(&[]);
+    for io in ["--io=epoll", "--io=uring"] {
+        pause(io);
+    }
+}
+
+/// A pause of the process (a migrating VM, a debugger): everything that queued meanwhile is forwarded, and nothing waits
+/// for the next packet.
+fn pause(io: &str) {
+    let daemon = Daemon::start(&[io]);
     let (mut a, b) = (Peer::new(1), Peer::new(2));
     let (a_sends_to, _) = set_up(&daemon.client(), "pause", &a, &b);
     assert_eq!(a.send(a_sends_to), b.receive());

@@ -25,6 +25,7 @@ mod explain_causes;
 mod explain_dtls;
 mod explain_keys;
 mod families;
+mod io_allocation;
 mod lab;
 mod nat;
 mod nexthop;

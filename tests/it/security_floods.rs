@@ -67,7 +67,13 @@ fn rounds(calls: &mut [Call], count: u32) -> usize {
 #[test]
 fn a_flood_leaves_every_flow_alive() {
     let _alone = FLOOD.lock();
-    let Some(net) = OpenNet::new("flood", &[]) else {
+    for io in ["--io=epoll", "--io=uring"] {
+        flood(io);
+    }
+}
+
+fn flood(io: &str) {
+    let Some(net) = OpenNet::new("flood", &[io]) else {
         return;
     };
     let mut calls = calls(&net, CALLS);
@@ -96,7 +102,11 @@ fn a_flood_leaves_every_flow_alive() {
         call.alice.forget();
         call.bob.forget();
     }
-    assert_eq!(rounds(&mut calls, 50), 0, "packets lost a second after the flood");
+    assert_eq!(
+        rounds(&mut calls, 50),
+        0,
+        "packets lost a second after the flood with {io}"
+    );
 }
 
 #[test]

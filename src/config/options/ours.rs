@@ -1,8 +1,21 @@
 //! Options that rtpengine does not have.
 
-use super::{Opt, choice, flag, list};
+use super::{Opt, choice, flag, int, list};
 
 pub(super) const OPTIONS: &[Opt] = &[
+    choice(
+        "io",
+        &["auto", "epoll", "uring"],
+        "How media sockets are served: by epoll, by io_uring, or by what measured best where it works.",
+    )
+    .default("auto"),
+    int(
+        "wake-delay-us",
+        "MICROSECONDS",
+        "Longest pause in which a busy worker lets packets gather, so that one wake-up serves several; 0 for none.",
+    )
+    .default("250"),
+    flag("pin-workers", "Keep each packet worker on a core of its own."),
     choice(
         "offload",
         &["auto", "native", "tc", "generic", "afxdp", "off"],

@@ -80,10 +80,13 @@ pub(super) const OPTIONS: &[Opt] = &[
         "Spread media sockets over this many cores.",
     )
     .later(),
-    flag("io-uring", "Use io_uring for packets.").moot(),
-    int("io-uring-buffers", "NUM", "Entries of each ring.")
-        .default("16384")
-        .moot(),
+    flag("io-uring", "Use io_uring for packets, as with io=uring."),
+    int(
+        "io-uring-buffers",
+        "NUM",
+        "Packets of one worker that io_uring may have received and the worker not looked at, at most 1024.",
+    )
+    .default("16384"),
     choice(
         "scheduling",
         &["default", "none", "fifo", "rr", "other", "batch", "idle"],

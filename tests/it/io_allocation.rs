@@ -1,0 +1,187 @@
+//! Nothing is allocated for a packet by whatever serves its socket.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use patchbay::datapath::io::Io;
+use patchbay::datapath::io_epoll::EpollIo;
+use patchbay::datapath::io_uring::UringIo;
+use patchbay::sys::epoll::Waker;
+use patchbay::sys::socket::bind_media;
+use plan::{
+    CallKey, Command, Component, FlowId, FlowStats, Framing, Learning, LocalSocket, MediaState, Plan,
+    PlanSet, Process, RtcpPolicy, Security, Sink, SocketId, SourcePolicy, Time,
+};
+use relay::{Batch, Config, Outbox, Relay};
+
+use crate::daemon::LIMIT;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged; counting touches a thread-local without a
+// destructor, which never allocates.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`, and `ptr` came from `System`.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn epoll_allocates_nothing() {
+    forward(&mut EpollIo::new(Waker::new().expect("eventfd"), Duration::ZERO).expect("epoll"));
+}
+
+#[test]
+fn io_uring_allocates_nothing() {
+    match UringIo::new(Waker::new().expect("eventfd"), Duration::ZERO, 64) {
+        Ok(mut io) => forward(&mut io),
+        Err(error) => {
+            eprintln!("no io_uring here, nothing was tested: {error}");
+            assert!(std::env::var_os("CI").is_none(), "CI has io_uring");
+        }
+    }
+}
+
+/// Flow `n` receives at socket `n`; what it receives leaves by its neighbour's.
+fn plan(n: u32, local: SocketAddr, peer: SocketAddr) -> Plan {
+    let sink = Sink {
+        to: FlowId(u64::from(n ^ 1)),
+        process: Process::default(),
+        rtcp: RtcpPolicy::Forward,
+    };
+    Plan {
+        flow: FlowId(u64::from(n)),
+        sockets: vec![LocalSocket {
+            id: SocketId(n),
+            addr: local,
+        }]
+        .into(),
+        framing: Framing::Rtp,
+        component: Component::Rtp,
+        peer: Some(peer),
+        peer_forbidden: false,
+        source: SourcePolicy {
+            learning: Learning::Off,
+            strict: false,
+            handover: false,
+            asymmetric: false,
+            epoch: 0,
+        },
+        media: MediaState {
+            recv: true,
+            send: true,
+            blocked: false,
+        },
+        sinks: vec![sink].into(),
+        rtcp_sinks: Vec::new().into(),
+        rtcp_flow: None,
+        reports: None,
+        taps: Vec::new(),
+        punt_stun: false,
+        punt_dtls: false,
+        proven: Vec::new().into(),
+        recv: Security::Plain,
+        send: Security::Plain,
+        transport: None,
+        bundle: None,
+        friends: Vec::new().into(),
+        pierce_nat: false,
+        nat_wait: false,
+        tos: 0,
+        clock_rates: vec![(8, 8000)].into(),
+        stats: Arc::new(FlowStats::default()),
+    }
+}
+
+/// Turns with several packets of several flows each; counts what the calls of `io` allocate.
+fn forward(io: &mut dyn Io) {
+    const FLOWS: u32 = 8;
+    const PACKETS: usize = 5;
+    let parties: Vec<UdpSocket> = (0..FLOWS)
+        .map(|_| UdpSocket::bind("127.0.0.1:0").expect("bind"))
+        .collect();
+    let (mut plans, mut media) = (Vec::new(), Vec::new());
+    for (n, party) in (0..FLOWS).zip(&parties) {
+        party.set_read_timeout(Some(LIMIT)).expect("timeout");
+        let fd = bind_media("127.0.0.1:0".parse().expect("address")).expect("bind");
+        let name = socket2::SockRef::from(&fd).local_addr().expect("name");
+        let addr = name.as_socket().expect("ip");
+        media.push(addr);
+        plans.push(plan(n, addr, party.local_addr().expect("name")));
+        io.open(
+            LocalSocket {
+                id: SocketId(n),
+                addr,
+            },
+            fd,
+        )
+        .expect("open");
+    }
+    let mut relay = Relay::new(Config { seed: 1 });
+    let set = PlanSet {
+        call: CallKey(1),
+        generation: 0,
+        plans,
+    };
+    relay.apply(Time(0), Command::Install(set));
+    let (mut batch, mut out) = (Batch::new(64, 2048), Outbox::new(256, 1 << 17));
+    let (mut allocated, mut bytes) = (0, [0; 2048]);
+    for turn in 0..50_usize {
+        let seq = |packet| u16::try_from(turn * PACKETS + packet).expect("few");
+        for (n, (party, to)) in (0..FLOWS).zip(parties.iter().zip(&media)) {
+            for packet in 0..PACKETS {
+                party
+                    .send_to(&crate::rtp::packet(n, seq(packet)), to)
+                    .expect("send");
+            }
+        }
+        let all = parties.len() * PACKETS;
+        let before = ALLOCATIONS.get();
+        while batch.len() < all {
+            let had = batch.len();
+            io.gather(Some(LIMIT));
+            io.receive(&mut batch, Some(LIMIT));
+            assert!(batch.len() > had, "{had} of {all} packets came");
+        }
+        allocated += ALLOCATIONS.get() - before;
+        assert!(
+            relay.receive(Time(turn as u64 * 20_000), &mut batch, &mut out),
+            "room for all"
+        );
+        let before = ALLOCATIONS.get();
+        io.transmit(out.transmits(), &out, &batch, &mut |t| {
+            panic!("{t:?} was refused")
+        });
+        allocated += ALLOCATIONS.get() - before;
+        out.clear();
+        batch.clear();
+        for (n, party) in (0..FLOWS).zip(&parties) {
+            for packet in 0..PACKETS {
+                let len = party.recv(&mut bytes).expect("a packet");
+                assert_eq!(bytes[..len], crate::rtp::packet(n ^ 1, seq(packet)));
+            }
+        }
+        // What is needed once: the waker's watch, room for what is watched.
+        if turn == 0 {
+            allocated = 0;
+        }
+    }
+    assert_eq!(allocated, 0);
+}
