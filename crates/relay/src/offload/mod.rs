@@ -144,6 +144,8 @@ impl Relay {
             Command::Remove(call) => (*call, &[][..]),
             Command::Send(_) => return,
         };
+        // The table takes no more of a call.
+        let kept = kept.get(..limits::FLOWS_PER_CALL_MAX).unwrap_or(kept);
         for slot in self.table.slots_of(call) {
             let flow = self.table.flows.get(slot as usize);
             if flow.is_some_and(|f| kept.iter().all(|plan| plan.flow != f.plan.flow)) {
