@@ -18,7 +18,10 @@ impl Latency {
     }
 
     pub(crate) fn record_many(&mut self, ns: u64, times: u64) {
-        self.0.saturating_record_n(ns.clamp(1, LATENCY_NS_MAX), times);
+        // Recorded no times, a value would still be the highest seen.
+        if times > 0 {
+            self.0.saturating_record_n(ns.clamp(1, LATENCY_NS_MAX), times);
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -75,6 +78,9 @@ mod tests {
         assert_eq!(latency.us(0.5).round(), 500.0);
         assert_eq!(latency.us(0.99).round(), 990.0);
         assert_eq!(latency.count(), 1000);
+        latency.record_many(9_000_000, 0);
+        latency.record_many(1_500_000, 2);
+        assert_eq!((latency.count(), latency.max_us().round()), (1002, 1_500.0));
     }
 
     #[test]

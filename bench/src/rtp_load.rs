@@ -29,6 +29,9 @@ pub(crate) const SEARCH: Range = Range {
     precision: 1.04,
 };
 
+/// Packets/s that any relay carries.
+const WARM_UP_RATE_MAX: f64 = 20_000.0;
+
 /// Runs `rtp`.
 pub(crate) fn run(options: &cli::Rtp) -> Result<bool> {
     if let Some(core) = options.core {
@@ -226,7 +229,7 @@ pub(crate) struct Found {
     pub(crate) rate: f64,
     /// Flows that stayed dead after an overload, the most in one step.
     pub(crate) dead_after_overload: u64,
-    /// The generator, not the relay, was the limit.
+    /// At the lowest rate that failed the generator, not the relay, was the limit.
     pub(crate) generator_bound: bool,
 }
 
@@ -280,9 +283,9 @@ impl MediaLoad {
         self.generator.flow_count() as f64 * self.setup.talk.per_second()
     }
 
-    /// Enough packets for every flow to be heard and settled.
+    /// Enough packets for every flow to be heard and settled, and not so many that a relay has trouble with them.
     pub(crate) fn warm_up(&mut self, duration: Duration) -> Result<Trial> {
-        self.trial(self.real_time(), duration)
+        self.trial(self.real_time().min(WARM_UP_RATE_MAX), duration)
     }
 
     pub(crate) fn latency_line(&self) -> String {
@@ -302,7 +305,7 @@ impl MediaLoad {
             generator_bound: false,
         };
         self.warm_up(Duration::from_millis(300))?;
-        let mut sent_rate = 0.0;
+        let (mut sent_rate, mut lowest_failed) = (0.0, None::<f64>);
         let rate = search::highest(range, |rate| {
             look(Stage::Begins)?;
             let trial = self.trial(rate, duration)?;
@@ -311,7 +314,12 @@ impl MediaLoad {
             if carried {
                 sent_rate = trial.sent_rate();
             }
-            found.generator_bound = carried && !kept_up;
+            let failed_at = lowest_failed.unwrap_or(f64::INFINITY);
+            if !(carried && kept_up) && rate <= failed_at {
+                let same = rate == failed_at && found.generator_bound;
+                found.generator_bound = same || carried;
+                lowest_failed = Some(rate);
+            }
             if !carried {
                 let dead = self.recover()?;
                 found.dead_after_overload = found.dead_after_overload.max(dead);

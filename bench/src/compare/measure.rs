@@ -156,8 +156,9 @@ fn summary(trial: &Trial) -> String {
         " (generator behind)"
     };
     format!(
-        "{:>9.0} packets/s: loss {:.3} %{kept}",
+        "{:>9.0} packets/s: refused {}, loss {:.3} %{kept}",
         trial.sent_rate(),
+        trial.refused,
         trial.totals.loss() * 100.0
     )
 }

@@ -372,6 +372,8 @@ impl Run<'_> {
             for (place, calls) in SCALE_CALLS.into_iter().enumerate() {
                 let seen = self.measure(&candidate, SCALE_PORTS, (&kind, None), |relay| {
                     let mut session = Session::open(relay, calls, Media::Plain)?;
+                    // So many flows take a while until each is where it belongs.
+                    session.trial(rate, 1.0)?;
                     session.trial(rate, seconds)
                 })?;
                 if let Some((trial, point)) = seen {

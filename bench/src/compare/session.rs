@@ -116,8 +116,9 @@ fn line(trial: &Trial, point: &Point) -> String {
         " (generator behind)"
     };
     format!(
-        "{:>9.0} packets/s: loss {:.3} %, backlog {:.0} ms, p99 {:.0} µs, {:.0} ns per packet{kept}",
+        "{:>9.0} packets/s: refused {}, loss {:.3} %, backlog {:.0} ms, p99 {:.0} µs, {:.0} ns per packet{kept}",
         point.rate,
+        trial.refused,
         point.loss * 100.0,
         trial.backlog * 1_000.0,
         point.p99_us,

@@ -90,6 +90,7 @@ impl<I: PacketIo> Generator for Paced<I> {
         let backlog = self.drain()?;
         Ok(Trial {
             backlog,
+            refused: 0,
             forgiven: pacer.forgiven(),
             rate: pacer.rate(),
             seconds,

@@ -26,6 +26,8 @@ pub(crate) struct Trial {
     pub(crate) seconds: f64,
     /// Packets that were never sent because the generator was too far behind its schedule.
     pub(crate) forgiven: u64,
+    /// Packets that the network device refused, where that can be seen; they count as never sent.
+    pub(crate) refused: u64,
     pub(crate) totals: Totals,
     /// How long after the last packet was sent the last one arrived, seconds: a relay that forwards less than it gets
     /// fills its buffers first, and loses nothing until they are full.
@@ -54,6 +56,7 @@ impl Trial {
             "sent_rate": self.sent_rate(),
             "seconds": self.seconds,
             "never_sent": self.forgiven,
+            "refused_by_device": self.refused,
             "backlog_seconds": self.backlog,
             "packets": self.totals.json(),
         })

@@ -77,6 +77,21 @@ fn find_neighbour(table: &str, ip: &str, device: &str) -> Option<Mac> {
     Some(mac)
 }
 
+/// Frames that a device of this thread's namespace has refused to send so far: its ring was full.
+pub(crate) fn refused(device: &str) -> Result<u64> {
+    let table = std::fs::read_to_string("/proc/thread-self/net/dev")?;
+    find_refused(&table, device).with_context(|| format!("no counters of {device}"))
+}
+
+fn find_refused(table: &str, device: &str) -> Option<u64> {
+    let counters = table.lines().find_map(|line| {
+        let (name, counters) = line.split_once(':')?;
+        (name.trim() == device).then_some(counters)
+    })?;
+    // Eight counters of receiving, then bytes, packets, errors, drops.
+    counters.split_ascii_whitespace().nth(11)?.parse().ok()
+}
+
 fn any_socket() -> Result<OwnedFd> {
     // SAFETY: creates a descriptor, touches no memory.
     let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
@@ -108,6 +123,14 @@ fn set<T>(socket: &impl AsRawFd, level: i32, name: i32, value: &T) -> Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refused_frames_are_found() {
+        let table = "Inter-| Receive | Transmit\n face |bytes packets\n  lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n\
+            va: 1 2 3 4 5 6 7 8 9 10 11 99 13 14 15 16\n";
+        assert_eq!(find_refused(table, "va"), Some(99));
+        assert_eq!(find_refused(table, "v"), None);
+    }
 
     #[test]
     fn neighbours_are_found_by_address_and_device() {
