@@ -162,3 +162,6 @@ pub const GATE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Looks for such a moment that have to be in vain, too.
 pub const GATE_TRIES: u32 = 64;
+
+/// The longest that `query` and `delete` wait for the counters of packets that the kernel has forwarded.
+pub const COUNTERS_WAIT: Duration = Duration::from_millis(5);

@@ -21,6 +21,7 @@ use super::reply::Replier;
 use super::request::handle_payload;
 use crate::limits;
 use crate::registry::Control;
+use crate::report::paths::census;
 use crate::report::prometheus;
 
 type TextReply = (StatusCode, [(HeaderName, &'static str); 1], Vec<u8>);
@@ -72,7 +73,16 @@ fn busy() -> Response {
 }
 
 async fn metrics(State(server): State<Server>) -> TextReply {
-    text("text/plain; version=0.0.4", prometheus::page(&server.control))
+    let (tx, rx) = oneshot::channel();
+    census(&server.control, move |census| {
+        // Whoever asked may be gone.
+        let _ = tx.send(census);
+    });
+    let census = rx.await.unwrap_or_default();
+    text(
+        "text/plain; version=0.0.4",
+        prometheus::page(&server.control, &census),
+    )
 }
 
 /// `/cli/list+numsessions`; the path is percent-decoded already.

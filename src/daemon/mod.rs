@@ -4,6 +4,7 @@
 //! the control shards, then the listeners; say that we are ready; wait for a signal; end in the opposite order.
 
 mod certificate;
+mod kernel;
 mod listen;
 mod parts;
 mod run;

@@ -14,6 +14,7 @@ use rand::{Rng, SeedableRng};
 use relay::Relay;
 
 use super::StartError;
+use super::kernel::KernelPath;
 use crate::clock;
 use crate::config::{Config, Offload, SocketSettings, TimeoutNotice};
 use crate::control::udp::Front;
@@ -113,6 +114,7 @@ pub(super) fn start_xmlrpc(notice: Option<TimeoutNotice>) -> io::Result<Option<S
 pub(super) fn start_worker(
     index: usize,
     (backend, settings): (Backend, &SocketSettings),
+    kernel: &KernelPath,
     shards: Vec<EventSink>,
     pool: &PortPool,
     taps: Recordings,
@@ -121,12 +123,17 @@ pub(super) fn start_worker(
     let waker = Waker::new()?;
     let counters = Arc::new(WorkerCounters::default());
     let pinned = settings.pin_workers;
+    let kernel = kernel.flows(index, &counters.offload);
+    let mut relay = Relay::new(relay::Config {
+        seed: StdRng::from_os_rng().random(),
+    });
+    if kernel.is_some() {
+        relay.offer_flows();
+    }
     let worker = Worker {
         io: serve::io(backend, settings, waker.clone())?,
-        relay: Relay::new(relay::Config {
-            seed: StdRng::from_os_rng().random(),
-        }),
-        kernel: None,
+        relay,
+        kernel,
         commands,
         waker: waker.clone(),
         shards,

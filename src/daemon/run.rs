@@ -13,15 +13,15 @@ use rand::{Rng, SeedableRng};
 use thiserror::Error;
 
 use super::certificate;
+use super::kernel::KernelPath;
 use super::listen::Listening;
 use super::parts::{
-    ShardQueues, fast_paths, port_pool, start_recorder, start_sampler, start_shards, start_worker,
-    start_xmlrpc, templates,
+    ShardQueues, port_pool, start_recorder, start_sampler, start_shards, start_worker, start_xmlrpc,
+    templates,
 };
 use super::service::{PidFile, notify};
 use crate::config::Config;
 use crate::control::udp::Front;
-use crate::datapath::offload::FastPaths;
 use crate::datapath::serve;
 use crate::datapath::worker::{EventSink, WorkerCommand};
 use crate::limits;
@@ -128,7 +128,7 @@ struct Daemon {
     shards: Vec<JoinHandle<()>>,
     serving: Option<super::listen::ServeHandle>,
     recorder: Option<Recorder>,
-    _fast: FastPaths,
+    _kernel: KernelPath,
     _sampler: Sender<()>,
     _certificate: Sender<()>,
 }
@@ -140,7 +140,7 @@ impl Daemon {
         // One shard carries more calls' signalling than four workers carry their media.
         let shards = (count / WORKERS_PER_SHARD).clamp(1, limits::SHARDS);
         config.call.dtls = Some(certificate::host(&config, shards)?);
-        let fast = fast_paths(&config, count)?;
+        let kernel = KernelPath::start(&config, count)?;
         let pool = Arc::new(port_pool(&config));
         let recorder = start_recorder(&config)?;
         let recordings = recorder.as_ref().map_or(Recordings::off(), Recorder::recordings);
@@ -153,7 +153,8 @@ impl Daemon {
         let mut workers = Vec::new();
         let mut ports = Vec::new();
         for index in 0..count {
-            let (port, thread) = start_worker(index, sockets, sinks.clone(), &pool, recordings.clone())?;
+            let recordings = recordings.clone();
+            let (port, thread) = start_worker(index, sockets, &kernel, sinks.clone(), &pool, recordings)?;
             ports.push(port);
             workers.push(thread);
         }
@@ -178,7 +179,7 @@ impl Daemon {
             shards,
             serving,
             recorder,
-            _fast: fast,
+            _kernel: kernel,
             _sampler: sampler,
             _certificate: certificate,
         })

@@ -116,6 +116,19 @@ impl Driver {
         self.queue(after, WorkerCommand::Adopt(into, flows));
     }
 
+    /// Has the counters of a call brought up to date that the kernel forwards packets of. Waits for the worker, but not
+    /// for long: what it does not say in time it says later.
+    pub fn pull(&mut self, call: CallKey) {
+        let (tx, rx) = bounded(1);
+        let WorkerId(worker) = self.worker_of(call);
+        let port = &self.workers[usize::from(worker)];
+        if port.commands.try_send(WorkerCommand::Pull(call, tx)).is_ok() {
+            port.counters.commands_queued.fetch_add(1, Release);
+            port.waker.wake();
+            let _ = rx.recv_timeout(limits::COUNTERS_WAIT);
+        }
+    }
+
     /// Wakes the workers that were told something, except those that were woken just now.
     pub fn flush(&mut self, now: Time) {
         for (wake, worker) in self.wakes.iter_mut().zip(self.workers.iter()) {

@@ -125,6 +125,7 @@ impl Shard {
             Command::Delete(args) => self.delete(args),
             Command::Query(args) => {
                 let key = self.existing(&args.call_id, NgError::UnknownCallId)?;
+                self.pull(key);
                 self.with_env(key, |call, now, _| call.query(now, args))
                     .map(ok_with)
             }
@@ -159,6 +160,9 @@ impl Shard {
 
     fn delete(&mut self, args: &DeleteArgs) -> Reply {
         let key = self.existing(&args.call_id, NgError::NotFound);
+        if let Ok(key) = key {
+            self.pull(key);
+        }
         // A call that goes takes its parties along.
         let last = match key {
             Ok(key) if tracing::enabled!(tracing::Level::INFO) => self.table.get(key).map(cli::parties),

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use call::{Config, EndReason, Ended, Notification, Output};
 use crossbeam::channel::Receiver;
 use ng_protocol::CallId;
-use plan::{CallKey, Event, Time};
+use plan::{CallKey, Event, Path, Time};
 
 use super::inputs::guarded;
 use super::table::{Entry, Place, Table};
@@ -255,6 +255,14 @@ impl Shard {
         match ended {
             Some(end) => self.forget(key, end),
             None => self.table.schedule(key),
+        }
+    }
+
+    /// Brings the counters of a call up to date, if the kernel forwards packets of it.
+    pub(super) fn pull(&mut self, key: CallKey) {
+        let flows = self.table.get(key).map(|entry| &entry.flows);
+        if flows.is_some_and(|flows| flows.iter().any(|f| f.path() == Path::Kernel)) {
+            self.parts.driver.pull(key);
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod announce;
 pub mod json;
 pub mod log;
+pub mod paths;
 pub mod prometheus;
 pub mod sampler;
 pub mod snapshot;

@@ -2,17 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use call::{Moments, Quality};
 use ng_protocol::CommandKind;
 
+use plan::{Path, Refusal};
+
+use super::paths::Census;
 use super::snapshot;
 use crate::control::places;
+use crate::datapath::offload::OffloadCounters;
 use crate::registry::Control;
 
 /// The whole page.
-pub fn page(control: &Control) -> String {
+pub fn page(control: &Control, census: &Census) -> String {
     let mut page = Page::default();
     for row in snapshot::rows(control) {
         if let Some((name, label, kind)) = row.metric {
@@ -29,6 +34,7 @@ pub fn page(control: &Control) -> String {
         page.add("ports", "gauge", "Ports in all", &label, ports.used + ports.free);
     }
     workers(control, &mut page);
+    paths(control, census, &mut page);
     handshakes(control, &mut page);
     page.finish()
 }
@@ -137,6 +143,45 @@ fn handshakes(control: &Control, page: &mut Page) {
         "",
         refused,
     );
+}
+
+/// Which way packets take: our own, beyond the reference's.
+fn paths(control: &Control, census: &Census, page: &mut Page) {
+    for (path, count) in Path::ALL.iter().zip(census.paths) {
+        let label = format!("path=\"{}\"", path.text());
+        page.add(
+            "flows",
+            "gauge",
+            "Flows by the way their packets take",
+            &label,
+            count,
+        );
+    }
+    for (why, count) in Refusal::ALL.iter().zip(census.refusals) {
+        let label = format!("reason=\"{}\"", why.text());
+        page.add(
+            "offload_refusals",
+            "gauge",
+            "Flows that the kernel does not forward",
+            &label,
+            count,
+        );
+    }
+    type Event = (&'static str, fn(&OffloadCounters) -> &AtomicU64);
+    let events: [Event; 3] = [
+        ("moved", |o| &o.moved_in),
+        ("forced", |o| &o.forced),
+        ("table-full", |o| &o.table_full),
+    ];
+    for (event, count) in events {
+        page.add(
+            "offload_events_total",
+            "counter",
+            "Flows that moved into the kernel, or could not",
+            &format!("event=\"{event}\""),
+            snapshot::offloaded(control, count),
+        );
+    }
 }
 
 /// Our own, beyond the reference's.

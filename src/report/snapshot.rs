@@ -1,10 +1,12 @@
 //! One reading of all counters, as a table from which text, JSON and metrics are printed.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use call::EndReason;
 use plan::DropReason;
 
+use crate::datapath::offload::OffloadCounters;
 use crate::datapath::worker::WorkerCounters;
 use crate::registry::Control;
 use crate::report::stats::{CallSums, Statistics};
@@ -66,6 +68,12 @@ pub fn relayed(control: &Control) -> (u64, u64, u64) {
     )
 }
 
+/// What the kernel does for us, over all workers.
+pub fn offloaded(control: &Control, count: fn(&OffloadCounters) -> &AtomicU64) -> u64 {
+    let counters = control.workers.iter().map(|w| &*w.counters.offload);
+    counters.map(|offload| count(offload).load(Relaxed)).sum()
+}
+
 /// Packets dropped since the start by reason, over all workers.
 pub fn drops(control: &Control) -> impl Iterator<Item = (DropReason, u64)> {
     DropReason::ALL.iter().enumerate().map(|(at, reason)| {
@@ -92,7 +100,8 @@ fn current(control: &Control) -> Vec<Row> {
         rates.bytes.load(Relaxed),
         rates.errors.load(Relaxed),
     );
-    let flows = control.statistics.flows();
+    let in_kernel = offloaded(control, |o| &o.flows);
+    let flows = control.statistics.flows().saturating_sub(in_kernel);
     let row = |label, key, metric, n| Row {
         section: Section::Current,
         label,
@@ -141,7 +150,7 @@ fn current(control: &Control) -> Vec<Row> {
             "Kernel-only media streams",
             "media_kernel",
             gauge("mediastreams", "type=\"kernel\""),
-            0,
+            in_kernel,
         ),
         row(
             "Mixed kernel/userspace media streams",
@@ -166,7 +175,11 @@ fn total(control: &Control) -> Vec<Row> {
         )
     }];
     rows.extend(ended_rows(statistics));
-    rows.extend(relay_rows(packets, errors, bytes));
+    let kernel = [
+        offloaded(control, |o| &o.packets),
+        offloaded(control, |o| &o.bytes),
+    ];
+    rows.extend(relay_rows(packets, errors, bytes, kernel));
     rows.extend(sum_rows(&statistics.sums()));
     rows
 }
@@ -301,7 +314,7 @@ fn sum_rows(sums: &CallSums) -> Vec<Row> {
     ]
 }
 
-fn relay_rows(packets: u64, errors: u64, bytes: u64) -> Vec<Row> {
+fn relay_rows(packets: u64, errors: u64, bytes: u64, [by_kernel, kernel_bytes]: [u64; 2]) -> Vec<Row> {
     let row = |label, key, metric, n| total_row(label, key, metric, Number::Int(n));
     let user = |name| Some((name, "type=\"userspace\"", "counter"));
     let kernel = |name| Some((name, "type=\"kernel\"", "counter"));
@@ -328,7 +341,7 @@ fn relay_rows(packets: u64, errors: u64, bytes: u64) -> Vec<Row> {
             "Total relayed packets (kernel)",
             "relayedpackets_kernel",
             kernel("packets_total"),
-            0,
+            by_kernel,
         ),
         row(
             "Total relayed packet errors (kernel)",
@@ -340,11 +353,16 @@ fn relay_rows(packets: u64, errors: u64, bytes: u64) -> Vec<Row> {
             "Total relayed bytes (kernel)",
             "relayedbytes_kernel",
             kernel("bytes_total"),
-            0,
+            kernel_bytes,
         ),
-        row("Total relayed packets", "relayedpackets", None, packets),
+        row(
+            "Total relayed packets",
+            "relayedpackets",
+            None,
+            packets + by_kernel,
+        ),
         row("Total relayed packet errors", "relayedpacketerrors", None, errors),
-        row("Total relayed bytes", "relayedbytes", None, bytes),
+        row("Total relayed bytes", "relayedbytes", None, bytes + kernel_bytes),
     ]
 }
 

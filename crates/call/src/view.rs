@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
 use ng_protocol::{Dict, NgError, QueryArgs, Value};
-use plan::{Component, FlowStats, Security, SsrcStats, Time};
+use plan::{Component, FlowStats, Path, Security, SsrcStats, Time};
 use smallvec::SmallVec;
 
 use crate::call::Call;
@@ -199,7 +199,7 @@ impl Call {
         let flags = self.stream_flags(carrier, transport, local, component);
         let last = last_packet(stream).as_secs();
         let stats = &stream.stats;
-        let ssrc = latest_ssrc(stats);
+        let (ssrc, in_kernel) = (latest_ssrc(stats), stats.path() == Path::Kernel);
         let mut view = Dict::with_capacity(16)
             .with("local port", local.port())
             .with("local address", view_address(local))
@@ -208,7 +208,7 @@ impl Call {
             .with_some("advertised endpoint", signalled.map(view_endpoint))
             .with_some("crypto suite", suite(carrier, component))
             .with("last packet", last)
-            .with("last kernel packet", 0)
+            .with("last kernel packet", if in_kernel { last } else { 0 })
             .with("last user packet", last)
             .with_some("SSRC", ssrc)
             .with("flags", flags)

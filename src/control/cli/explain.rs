@@ -153,6 +153,10 @@ fn write_stream(text: &mut String, now: Time, name: &str, stream: &StreamFacts) 
         count(now, stream.sent.0, stream.last_out),
     );
     let _ = writeln!(text, "          in {received}; out {sent}");
+    if let Some((path, why)) = stream.way {
+        let why = why.map_or_else(String::new, |why| format!(" (not in the kernel: {})", why.text()));
+        let _ = writeln!(text, "          path {}{why}", path.text());
+    }
     let drops: Vec<String> = stream
         .drops
         .iter()

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use plan::{DropReason, Time};
+use plan::{DropReason, Path, Refusal, Time};
 
 /// One call.
 #[derive(Clone, Debug, Default)]
@@ -126,6 +126,8 @@ pub struct StreamFacts {
     pub last_in: Option<Time>,
     /// When the last packet was sent.
     pub last_out: Option<Time>,
+    /// Which way its packets take through this host, and why not past us.
+    pub way: Option<(Path, Option<Refusal>)>,
     /// Packets dropped.
     pub drops: Vec<Drop>,
     /// Where the last packet came from that was refused for its sender.

@@ -152,6 +152,7 @@ impl Call {
             stun: transport.stats.stun.load(Relaxed),
             dtls: transport.stats.dtls.load(Relaxed),
             refused: transport.stats.refused.read(),
+            way: Some((own.stats.path(), own.stats.refusal())),
             drops: drops(&own.stats, &transport.stats),
             ..counted(&own.stats)
         })

@@ -61,6 +61,10 @@ pub(crate) fn describe_stream(stats: &FlowStats, learned: Option<SocketAddr>, en
     if let Some(addr) = learned {
         entry.push("learned endpoint", crate::view::view_endpoint(addr));
     }
+    entry.push("path", stats.path().text());
+    if let Some(why) = stats.refusal() {
+        entry.push("path reason", why.text());
+    }
     let sent = Time(stats.last_sent_us.load(Relaxed));
     if sent != Time(0) {
         entry.push("last packet sent", sent.as_secs());

@@ -12,6 +12,7 @@ mod visits;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use plan::{CallKey, FlowId, FlowStats, Path, Refusal, Time};
 use relay::{Batch, KernelCounts, KernelFlow, Offload, Relay};
@@ -25,6 +26,8 @@ use crate::limits;
 /// What a worker's kernel side counts. The worker is the only writer.
 #[derive(Debug, Default)]
 pub struct OffloadCounters {
+    /// Flows in the kernel now.
+    pub flows: AtomicU64,
     /// Packets that the kernel has forwarded.
     pub packets: AtomicU64,
     /// Their bytes.
@@ -236,7 +239,12 @@ impl Flows {
         let Some(held) = self.held.get_mut(key) else {
             return;
         };
-        if let Some((id, _)) = std::mem::replace(&mut held.place, Place::Waiting).entry() {
+        let place = std::mem::replace(&mut held.place, Place::Waiting);
+        if let Some((id, _)) = place.entry() {
+            if let Place::Open(..) = place {
+                let flows = self.counters.flows.load(Relaxed);
+                FlowStats::set(&self.counters.flows, flows.saturating_sub(1));
+            }
             let counts = self.table.retire(id);
             self.gates.forget(held.kernel.local.id);
             held.tell(now, counts, relay, &self.counters);
@@ -263,6 +271,7 @@ impl Flows {
         held.kernel.stats.takes(Path::Kernel, None);
         self.gates.forget(held.kernel.local.id);
         FlowStats::add(&self.counters.moved_in, 1);
+        FlowStats::add(&self.counters.flows, 1);
     }
 
     fn visit_one(&mut self, now: Time, key: usize, relay: &mut Relay) {

@@ -1,0 +1,35 @@
+//! The kernel's part of the packet path, from the configuration to the workers.
+
+use std::sync::Arc;
+
+use super::StartError;
+use super::parts::fast_paths;
+use crate::config::Config;
+use crate::datapath::offload::nexthop::{Lookup, Resolver};
+use crate::datapath::offload::{FastPaths, Flows, OffloadCounters};
+
+/// The program, and who finds next hops for it. Both end with this.
+pub(super) struct KernelPath {
+    fast: FastPaths,
+    next_hops: Option<(Resolver, Lookup)>,
+}
+
+impl KernelPath {
+    /// Starts what the configuration asks for and this machine has, and says so.
+    pub(super) fn start(config: &Config, workers: usize) -> Result<Self, StartError> {
+        let fast = fast_paths(config, workers)?;
+        let next_hops = fast.kernel.as_ref().map(|_| Resolver::start()).transpose();
+        let next_hops = next_hops.unwrap_or_else(|error| {
+            tracing::warn!("offload: sockets only: next hops cannot be found: {error}");
+            None
+        });
+        Ok(Self { fast, next_hops })
+    }
+
+    /// What one worker gets of it. To be asked for once by each.
+    pub(super) fn flows(&self, worker: usize, counters: &Arc<OffloadCounters>) -> Option<Flows> {
+        let (kernel, (_, lookup)) = (self.fast.kernel.as_ref()?, self.next_hops.as_ref()?);
+        let table = Box::new(kernel.worker_table(worker));
+        Some(Flows::new(table, Box::new(lookup.clone()), Arc::clone(counters)))
+    }
+}
