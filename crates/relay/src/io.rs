@@ -37,6 +37,8 @@ pub(crate) enum Opened {
     Here,
     /// To be done with a copy.
     Later,
+    /// It was authentic, and is left as it is; so many bytes of it are the packet inside, still encrypted.
+    Judged(usize),
     /// It is not what it should be.
     Refused(DropReason),
 }
@@ -201,6 +203,13 @@ impl Batch {
     #[inline]
     pub(crate) const fn is_opened(&self) -> bool {
         self.done < self.opened
+    }
+
+    /// Those that [`unopened`](Self::unopened) would give.
+    pub(crate) fn next_unopened(&self, most: usize) -> &[Arrival] {
+        let from = self.done.max(self.opened);
+        let to = self.arrivals.len().min(from + most);
+        self.arrivals.get(from..to).unwrap_or_default()
     }
 
     /// The next datagrams that were not looked at, at most `most`, with their buffers. Whoever takes them has looked at

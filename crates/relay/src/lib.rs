@@ -230,14 +230,15 @@ impl Relay {
         bytes: &[u8],
         out: &mut Outbox,
     ) -> Verdict {
-        let kept = match arrival.opened {
-            Opened::AsIs | Opened::Here => false,
-            Opened::Later => true,
+        let packet = match arrival.opened {
+            Opened::AsIs | Opened::Here => Some((bytes, false)),
+            Opened::Judged(len) => Some((bytes.get(..len).unwrap_or_default(), true)),
+            Opened::Later => None,
             Opened::Refused(reason) => return Verdict::Dropped(owner.slot, reason),
             // Unprotecting it, or another one beside it, has failed altogether.
             Opened::Not => return Verdict::Dropped(owner.slot, DropReason::SrtpAuth),
         };
-        if !kept {
+        if let Some((bytes, kept)) = packet {
             let packet = Packet { arrival, bytes, kept };
             return self.ingress(now, owner, &packet, out);
         }
@@ -245,7 +246,11 @@ impl Relay {
         let verdict = match self.open_kept(now, arrival, bytes, &mut copy) {
             Err(reason) => Verdict::Dropped(owner.slot, reason),
             Ok(bytes) => {
-                let packet = Packet { arrival, bytes, kept };
+                let packet = Packet {
+                    arrival,
+                    bytes,
+                    kept: true,
+                };
                 self.ingress(now, owner, &packet, out)
             }
         };

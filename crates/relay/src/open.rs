@@ -4,11 +4,11 @@
 
 use arrayvec::ArrayVec;
 use plan::{Component, DropReason, Time};
-use srtp::{Job, Kind, Receiver, Reject};
+use srtp::{Contexts, Job, Kind, Receiver, Reject};
 
 use crate::flow::Flow;
 use crate::io::{Arrival, Batch, Opened};
-use crate::keys::{self, Keying, Receivers};
+use crate::keys::{self, Keying, Receivers, Senders};
 use crate::table::{Slot, Table};
 use crate::{Relay, limits};
 
@@ -19,6 +19,8 @@ enum Step {
     Refuse(DropReason),
     /// Unprotect it in place.
     Open(Slot, Kind),
+    /// Judge it only: it goes on as it is, and nobody reads it.
+    Judge(Slot, Kind),
     /// Unprotect a copy, when its turn comes: what has arrived goes on as it is.
     Copy,
 }
@@ -27,16 +29,22 @@ impl Relay {
     /// Unprotects the next datagrams of a batch.
     #[inline]
     pub(crate) fn open(&mut self, now: Time, batch: &mut Batch) {
+        for arrival in batch.next_unopened(limits::OPEN_JOBS) {
+            self.prefetch(arrival);
+        }
         let mut jobs = ArrayVec::<Job<'_>, { limits::OPEN_JOBS }>::new();
         let mut whose = ArrayVec::<&mut Arrival, { limits::OPEN_JOBS }>::new();
         for (arrival, buffer) in batch.unopened(limits::OPEN_JOBS) {
             let bytes = buffer.get(..arrival.len()).unwrap_or_default();
-            match self.table.step(arrival, bytes) {
+            let step = self.table.step(arrival, bytes);
+            match step {
                 Step::Nothing => arrival.opened = Opened::AsIs,
                 Step::Refuse(reason) => arrival.opened = Opened::Refused(reason),
                 Step::Copy => arrival.opened = Opened::Later,
-                Step::Open(context, kind) => {
-                    jobs.push(Job::new(context as usize, kind, buffer, arrival.len()));
+                Step::Open(context, kind) | Step::Judge(context, kind) => {
+                    let mut job = Job::new(context as usize, kind, buffer, arrival.len());
+                    job.judge_only = matches!(step, Step::Judge(..));
+                    jobs.push(job);
                     whose.push(arrival);
                 }
             }
@@ -46,28 +54,44 @@ impl Relay {
         }
     }
 
-    /// Authenticates a datagram that goes on as it arrived, and returns what is in it: a copy that was unprotected or,
-    /// if nobody reads it, the packet without what protection has added.
+    /// Has the keys that a datagram will need fetched from memory. Of many calls they are not in the cache, and packets
+    /// one after the other would wait for them one after the other.
+    #[inline]
+    fn prefetch(&mut self, arrival: &Arrival) {
+        let Some(flow) = self.table.owner_flow(arrival) else {
+            return;
+        };
+        let (recv, sink) = (flow.recv, flow.sinks.first());
+        let send = sink.and_then(|sink| self.table.flows.get(sink.to as usize));
+        let send = send.map_or(Keying::Plain, |to| to.send);
+        if let Keying::At(slot) = recv {
+            let receivers = Receivers(&mut self.table.flows);
+            receivers.context(slot as usize).inspect(|r| r.prefetch());
+        }
+        if let Keying::At(slot) = send {
+            let senders = Senders(&mut self.table.flows);
+            senders.context(slot as usize).inspect(|s| s.prefetch());
+        }
+    }
+
+    /// Authenticates a datagram that goes on as it arrived although somebody reads it, and returns what is in it: a copy
+    /// that was unprotected.
     pub(crate) fn open_kept<'a>(
         &mut self,
         now: Time,
         arrival: &Arrival,
-        bytes: &'a [u8],
+        bytes: &[u8],
         copy: &'a mut Vec<u8>,
     ) -> Result<&'a [u8], DropReason> {
         let flow = self.table.owner_flow(arrival).ok_or(DropReason::NoFlow)?;
         let (Keying::At(slot), Some(kind)) = (flow.recv, media_kind(flow, bytes)) else {
             return Err(DropReason::NoKeys);
         };
-        let read = flow.reads || kind == Kind::Rtcp;
-        if read {
-            copy.clear();
-            copy.extend_from_slice(bytes);
-        }
+        copy.clear();
+        copy.extend_from_slice(bytes);
         let mut attempt = |receiver: &mut Receiver| match kind {
             Kind::Rtcp => receiver.unprotect_rtcp(copy),
-            Kind::Rtp if read => receiver.unprotect_rtp(copy),
-            Kind::Rtp => receiver.verify_rtp(bytes),
+            Kind::Rtp => receiver.unprotect_rtp(copy),
         };
         let known = flow.knows(arrival.source);
         let receiver = Receivers(&mut self.table.flows).take(slot);
@@ -77,8 +101,7 @@ impl Relay {
             .ok_or(DropReason::NoKeys)?
             .settle(now, known, judged, attempt);
         let len = judged.map_err(keys::refused)?;
-        let plain = if read { copy } else { bytes };
-        Ok(plain.get(..len).unwrap_or_default())
+        Ok(copy.get(..len).unwrap_or_default())
     }
 }
 
@@ -98,6 +121,9 @@ impl Table {
         match flow.recv {
             Keying::Plain => Step::Nothing,
             Keying::Pending => Step::Refuse(DropReason::NoKeys),
+            Keying::At(context) if flow.keeps && kind == Kind::Rtp && !flow.reads => {
+                Step::Judge(context, kind)
+            }
             Keying::At(_) if flow.keeps => Step::Copy,
             Keying::At(context) => Step::Open(context, kind),
         }
@@ -116,7 +142,13 @@ impl Table {
     ) {
         srtp::unprotect_batch(&mut Receivers(&mut self.flows), jobs);
         for (job, arrival) in jobs.drain(..).zip(whose.drain(..)) {
-            let Job { kind, buf, len, .. } = job;
+            let Job {
+                kind,
+                buf,
+                len,
+                judge_only,
+                ..
+            } = job;
             let owner = self.owner_flow(arrival).filter(|_| job.outcome.is_err());
             let known = owner.is_some_and(|flow| flow.knows(arrival.source));
             let keys = Slot::try_from(job.context).ok();
@@ -124,10 +156,12 @@ impl Table {
             let judged = job.outcome.map(|()| len);
             let again = |receiver: &mut Receiver| match (kind, buf.get_mut(..len)) {
                 (_, None) => Err(Reject::Malformed),
+                (Kind::Rtp, Some(packet)) if judge_only => receiver.verify_rtp(packet),
                 (Kind::Rtp, Some(packet)) => receiver.unprotect_rtp(packet),
                 (Kind::Rtcp, Some(packet)) => receiver.unprotect_rtcp(packet),
             };
             match keys.map_or(judged, |keys| keys.settle(now, known, judged, again)) {
+                Ok(len) if judge_only => arrival.opened = Opened::Judged(len),
                 Ok(len) => arrival.shrink(len),
                 Err(why) => arrival.opened = Opened::Refused(keys::refused(why)),
             }

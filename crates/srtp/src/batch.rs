@@ -36,6 +36,8 @@ pub struct Job<'a> {
     pub buf: &'a mut [u8],
     /// Length of the packet: before, and, if `outcome` is fine, after.
     pub len: usize,
+    /// To be judged and counted only: the packet stays as it is, and `len` says how long what is in it would be.
+    pub judge_only: bool,
     /// What became of it. A packet that was refused is as it was.
     pub outcome: Result<(), Reject>,
 }
@@ -48,6 +50,7 @@ impl<'a> Job<'a> {
             kind,
             buf,
             len,
+            judge_only: false,
             outcome: Ok(()),
         }
     }
@@ -144,21 +147,21 @@ pub fn protect_batch(senders: &mut (impl Contexts<Sender> + ?Sized), jobs: &mut 
     }
 }
 
-/// Unprotects all packets, in their order.
+/// Unprotects all packets, in their order; or only judges them.
 pub fn unprotect_batch(receivers: &mut (impl Contexts<Receiver> + ?Sized), jobs: &mut [Job<'_>]) {
     for jobs in jobs.chunks_mut(SIDE_BY_SIDE) {
         let mut known = expected(receivers, jobs).into_iter();
         for job in jobs {
             let known = known.next().flatten();
             let packet = job.buf.get_mut(..job.len);
-            let result = match (receivers.context_mut(job.context), packet, job.kind) {
-                (None, ..) => Err(Reject::NoContext),
-                (_, None, _) => Err(Reject::Malformed),
-                (Some(receiver), Some(packet), Kind::Rtp) => {
-                    receiver.unprotect_rtp_knowing(packet, known.as_ref())
+            let result = match (receivers.context_mut(job.context), packet) {
+                (None, _) => Err(Reject::NoContext),
+                (_, None) => Err(Reject::Malformed),
+                (Some(receiver), Some(packet)) if job.judge_only => {
+                    receiver.verify_knowing(job.kind, packet, known.as_ref())
                 }
-                (Some(receiver), Some(packet), Kind::Rtcp) => {
-                    receiver.unprotect_rtcp_knowing(packet, known.as_ref())
+                (Some(receiver), Some(packet)) => {
+                    receiver.unprotect_knowing(job.kind, packet, known.as_ref())
                 }
             };
             job.done(result);

@@ -70,55 +70,80 @@ impl Receiver {
         u32::try_from(highest >> 16).ok()
     }
 
-    /// Turns the SRTP packet in `buf` into an RTP packet and returns its length.
-    pub fn unprotect_rtp(&mut self, buf: &mut [u8]) -> Result<usize, Reject> {
-        self.unprotect_rtp_knowing(buf, None)
+    /// An RTP packet will come soon: has what it needs fetched from memory, without waiting for it. Where there are more
+    /// contexts than the cache holds, that is most of a packet's cost.
+    #[inline]
+    pub fn prefetch(&self) {
+        self.rtp.prefetch();
+        self.sessions.first().inspect(|session| session.prefetch_rtp());
     }
 
-    /// The same, with a tag of [`text`](Self::text) that may help.
-    #[inline]
-    pub(crate) fn unprotect_rtp_knowing(
-        &mut self,
-        buf: &mut [u8],
-        known: Option<&Known>,
-    ) -> Result<usize, Reject> {
-        let (session, at, index) = self.authentic_rtp(buf, known)?;
-        session.decrypt_rtp(buf, at, index).ok_or(Reject::Malformed)?;
-        self.rtp.record(Ssrc(at.ssrc), index);
-        Ok(at.body_end)
+    /// Turns the SRTP packet in `buf` into an RTP packet and returns its length.
+    pub fn unprotect_rtp(&mut self, buf: &mut [u8]) -> Result<usize, Reject> {
+        self.unprotect_knowing(Kind::Rtp, buf, None)
     }
 
     /// Judges and counts the SRTP packet as [`unprotect_rtp`](Self::unprotect_rtp) does, and leaves it as it is.
     /// Returns the length of the RTP packet in it.
     pub fn verify_rtp(&mut self, packet: &[u8]) -> Result<usize, Reject> {
-        let (_, at, index) = self.authentic_rtp(packet, None)?;
-        self.rtp.record(Ssrc(at.ssrc), index);
-        Ok(at.body_end)
+        self.verify_knowing(Kind::Rtp, packet, None)
     }
 
     /// Turns the SRTCP packet in `buf` into an RTCP packet and returns its length.
     pub fn unprotect_rtcp(&mut self, buf: &mut [u8]) -> Result<usize, Reject> {
-        self.unprotect_rtcp_knowing(buf, None)
-    }
-
-    /// The same, with a tag of [`text`](Self::text) that may help.
-    pub(crate) fn unprotect_rtcp_knowing(
-        &mut self,
-        buf: &mut [u8],
-        known: Option<&Known>,
-    ) -> Result<usize, Reject> {
-        let (session, at) = self.authentic_rtcp(buf, known)?;
-        session.decrypt_rtcp(buf, at).ok_or(Reject::Malformed)?;
-        self.rtcp.record(Ssrc(at.ssrc), at.index());
-        Ok(at.body_end)
+        self.unprotect_knowing(Kind::Rtcp, buf, None)
     }
 
     /// Judges and counts the SRTCP packet as [`unprotect_rtcp`](Self::unprotect_rtcp) does, and leaves it as it is.
     /// Returns the length of the RTCP packet in it.
     pub fn verify_rtcp(&mut self, packet: &[u8]) -> Result<usize, Reject> {
-        let (_, at) = self.authentic_rtcp(packet, None)?;
-        self.rtcp.record(Ssrc(at.ssrc), at.index());
-        Ok(at.body_end)
+        self.verify_knowing(Kind::Rtcp, packet, None)
+    }
+
+    /// Unprotects a packet, with a tag of [`text`](Self::text) that may help.
+    #[inline]
+    pub(crate) fn unprotect_knowing(
+        &mut self,
+        kind: Kind,
+        buf: &mut [u8],
+        known: Option<&Known>,
+    ) -> Result<usize, Reject> {
+        match kind {
+            Kind::Rtp => {
+                let (session, at, index) = self.authentic_rtp(buf, known)?;
+                session.decrypt_rtp(buf, at, index).ok_or(Reject::Malformed)?;
+                self.rtp.record(Ssrc(at.ssrc), index);
+                Ok(at.body_end)
+            }
+            Kind::Rtcp => {
+                let (session, at) = self.authentic_rtcp(buf, known)?;
+                session.decrypt_rtcp(buf, at).ok_or(Reject::Malformed)?;
+                self.rtcp.record(Ssrc(at.ssrc), at.index());
+                Ok(at.body_end)
+            }
+        }
+    }
+
+    /// Judges and counts a packet, with a tag of [`text`](Self::text) that may help.
+    #[inline]
+    pub(crate) fn verify_knowing(
+        &mut self,
+        kind: Kind,
+        packet: &[u8],
+        known: Option<&Known>,
+    ) -> Result<usize, Reject> {
+        match kind {
+            Kind::Rtp => {
+                let (_, at, index) = self.authentic_rtp(packet, known)?;
+                self.rtp.record(Ssrc(at.ssrc), index);
+                Ok(at.body_end)
+            }
+            Kind::Rtcp => {
+                let (_, at) = self.authentic_rtcp(packet, known)?;
+                self.rtcp.record(Ssrc(at.ssrc), at.index());
+                Ok(at.body_end)
+            }
+        }
     }
 
     /// What will be hashed to judge this packet if all goes as expected; `None` if nothing will. Changes nothing.

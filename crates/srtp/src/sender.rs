@@ -105,6 +105,13 @@ impl Sender {
         u32::try_from(highest >> 16).ok()
     }
 
+    /// An RTP packet will be sent soon: has what it needs fetched from memory, without waiting for it.
+    #[inline]
+    pub fn prefetch(&self) {
+        self.rtp.prefetch();
+        self.session.iter().for_each(Session::prefetch_rtp);
+    }
+
     /// Turns the RTP packet in the first `len` bytes of `buf` into an SRTP packet and returns its length.
     pub fn protect_rtp(&mut self, buf: &mut [u8], len: usize) -> Result<usize, Reject> {
         let ticket = self.take_rtp(buf, len)?;

@@ -9,6 +9,7 @@ use crate::gcm;
 use crate::hmac::{self, Text};
 use crate::kdf::{Derivation, Protocol};
 use crate::params::{MasterKey, Protection};
+use crate::simd;
 use crate::suite::Cipher;
 use crate::transform::{Transform, f8_rtcp, f8_rtp, roc};
 
@@ -43,6 +44,12 @@ impl Session {
             rtp: Transform::new(&derivation, Protocol::Rtp, cipher, key_len)?,
             rtcp: Transform::new(&derivation, Protocol::Rtcp, cipher, key_len)?,
         })
+    }
+
+    /// Has what an RTP packet needs fetched from memory.
+    #[inline]
+    pub(crate) fn prefetch_rtp(&self) {
+        simd::prefetch(&self.rtp);
     }
 
     pub(crate) fn mki(&self) -> &[u8] {

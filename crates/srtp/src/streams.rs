@@ -4,6 +4,7 @@ use rtp::{SeqNo, Ssrc};
 
 use crate::limits::{REPLAY_WINDOW, SSRCS_FIRST, SSRCS_MAX};
 use crate::replay::Window;
+use crate::simd;
 
 /// One SSRC.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,12 @@ impl Streams {
         for stream in streams.iter().take(SSRCS_MAX) {
             self.push(stream.clone());
         }
+    }
+
+    /// Has the stream heard last fetched from memory.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        self.list.first().inspect(|stream| simd::prefetch(*stream));
     }
 
     pub(crate) fn list(&self) -> &[Stream] {

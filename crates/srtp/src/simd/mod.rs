@@ -122,6 +122,15 @@ pub(crate) fn round_keys(key: &[u8]) -> Option<AesKeys> {
     return None;
 }
 
+/// Has a value fetched from memory, without waiting for it.
+#[inline]
+pub(crate) fn prefetch<T>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    x86::prefetch(value);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}
+
 /// Calls `tag` with the tag of each of at most [`SIDE_BY_SIDE`](crate::limits::SIDE_BY_SIDE) texts, in any order.
 pub(crate) fn tags(texts: &[Text<'_>], tag: impl FnMut(usize, &[u8; TAG_LEN])) {
     tags_by(Backend::chosen(), texts, tag);

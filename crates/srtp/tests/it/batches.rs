@@ -38,6 +38,8 @@ struct Step {
     forged: Option<usize>,
     /// It arrives once more in the same batch.
     twice: bool,
+    /// It is judged only.
+    judge_only: bool,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -45,22 +47,17 @@ fn step() -> impl Strategy<Value = Step> {
     let ahead = prop_oneof![8 => Just(1i64), 2 => -3i64..4, 1 => 30_000i64..40_000];
     let kind = prop_oneof![5 => Just(Kind::Rtp), 1 => Just(Kind::Rtcp)];
     let forged = prop_oneof![5 => Just(None), 1 => (0usize..60).prop_map(Some)];
-    (
-        0..CONTEXTS + 1,
+    let rest = (prop::bool::weighted(0.1), prop::bool::weighted(0.2));
+    let step = (0..CONTEXTS + 1, kind, ahead, len, forged, rest);
+    step.prop_map(|(context, kind, ahead, payload_len, forged, rest)| Step {
+        context,
         kind,
         ahead,
-        len,
+        payload_len,
         forged,
-        prop::bool::weighted(0.1),
-    )
-        .prop_map(|(context, kind, ahead, payload_len, forged, twice)| Step {
-            context,
-            kind,
-            ahead,
-            payload_len,
-            forged,
-            twice,
-        })
+        twice: rest.0,
+        judge_only: rest.1,
+    })
 }
 
 /// Plain packets with room behind them, and their lengths.
@@ -149,12 +146,19 @@ proptest! {
             let (steps, mut together): (Vec<&Step>, Vec<_>) = arriving.into_iter().unzip();
             let mut single = together.clone();
             let mut batch = jobs(steps.iter().copied(), &mut together);
+            let both = batch.iter_mut().zip(&steps);
+            both.for_each(|(job, step)| job.judge_only = step.judge_only);
             unprotect_batch(&mut receivers[..], &mut batch);
             let taken = outcomes(&batch);
             for ((step, packet), found) in steps.iter().zip(&mut single).zip(&taken) {
-                let expect = alone(CONTEXTS, step, packet, |at, kind, buf, len| match kind {
-                    Kind::Rtp => judges[at].unprotect_rtp(&mut buf[..len]),
-                    Kind::Rtcp => judges[at].unprotect_rtcp(&mut buf[..len]),
+                let expect = alone(CONTEXTS, step, packet, |at, kind, buf, len| {
+                    let (judge, packet) = (&mut judges[at], &mut buf[..len]);
+                    match (kind, step.judge_only) {
+                        (Kind::Rtp, false) => judge.unprotect_rtp(packet),
+                        (Kind::Rtp, true) => judge.verify_rtp(packet),
+                        (Kind::Rtcp, false) => judge.unprotect_rtcp(packet),
+                        (Kind::Rtcp, true) => judge.verify_rtcp(packet),
+                    }
                 });
                 prop_assert_eq!(found, &expect, "taken: {:?}", step);
             }

@@ -9,6 +9,8 @@ mod lanes8vl;
 mod pairs;
 mod vaes;
 
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
 use super::{Backend, plan};
 use crate::hmac::{self, TAG_LEN, Text};
 
@@ -35,6 +37,19 @@ const EIGHT: Worth = Worth {
 impl Worth {
     fn here(&self) -> usize {
         if has_sha() { self.with_sha } else { self.without }
+    }
+}
+
+/// Bytes that memory is fetched by.
+const LINE: usize = 64;
+
+/// Has a value fetched from memory, without waiting for it.
+#[inline]
+pub(super) fn prefetch<T>(value: &T) {
+    let start = std::ptr::from_ref(value).cast::<i8>();
+    for offset in (0..size_of::<T>()).step_by(LINE) {
+        // SAFETY: the place lies within the value; SSE is part of x86-64, and fetching ahead changes nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(offset)) };
     }
 }
 
