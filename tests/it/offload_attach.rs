@@ -214,7 +214,8 @@ fn without_the_right_there_are_sockets() {
     wait_for("the start", PATIENCE, || daemon.said().contains("started"));
     let said = daemon.said();
     assert_eq!(
-        said.matches("CAP_BPF and CAP_NET_ADMIN are missing").count(),
+        said.matches("sockets only: CAP_NET_ADMIN and CAP_BPF and CAP_PERFMON missing")
+            .count(),
         1,
         "{said}"
     );

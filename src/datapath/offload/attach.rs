@@ -53,7 +53,7 @@ pub enum NoPath {
     #[error("this kernel cannot attach there (tc needs 6.6, XDP 5.9)")]
     Kernel,
     /// We may not.
-    #[error("CAP_NET_ADMIN and CAP_BPF are missing")]
+    #[error("not permitted")]
     NoCapability,
     /// The system says something else.
     #[error("{0}")]

@@ -42,9 +42,12 @@ pub(super) const TC: &str = "patchbay_tc";
 /// Why nothing can be forwarded in the kernel.
 #[derive(Debug, Error)]
 pub enum Unavailable {
-    /// We may not.
-    #[error("CAP_BPF and CAP_NET_ADMIN are missing")]
-    NoCapability,
+    /// We may not: these capabilities are missing.
+    #[error("{} missing", .0.join(" and "))]
+    NoCapability(Vec<&'static str>),
+    /// We may not, although we have the capabilities: a user namespace, or lockdown.
+    #[error("not permitted here, in a user namespace or under lockdown")]
+    NotPermitted,
     /// There is no `bpf` system call here.
     #[error("this kernel has no BPF")]
     NoBpf,
@@ -59,7 +62,7 @@ pub enum Unavailable {
 impl From<io::Error> for Unavailable {
     fn from(error: io::Error) -> Self {
         match error.raw_os_error() {
-            Some(libc::EPERM | libc::EACCES) => Self::NoCapability,
+            Some(libc::EPERM | libc::EACCES) => Self::NotPermitted,
             Some(libc::ENOSYS) => Self::NoBpf,
             _ => Self::Rejected(error.to_string()),
         }
@@ -90,13 +93,34 @@ impl From<EbpfError> for Unavailable {
 
 impl From<ProgramError> for Unavailable {
     fn from(error: ProgramError) -> Self {
-        if let ProgramError::LoadError { io_error, .. } = &error
-            && io_error.raw_os_error() == Some(libc::EPERM)
-        {
-            return Self::NoCapability;
+        match error {
+            ProgramError::LoadError { io_error, .. } => io_error.into(),
+            error => refused(&error),
         }
-        refused(&error)
     }
+}
+
+/// Capabilities that loading and attaching take, and those that stand in for them; by number.
+const CAPABILITIES: [(&str, &[u32]); 3] = [
+    ("CAP_NET_ADMIN", &[12]),
+    ("CAP_BPF", &[39, CAP_SYS_ADMIN]),
+    // Without it programs may not compute with pointers into packets.
+    ("CAP_PERFMON", &[38, CAP_SYS_ADMIN]),
+];
+const CAP_SYS_ADMIN: u32 = 21;
+
+/// Those of them that this process lacks.
+fn missing_capabilities() -> Vec<&'static str> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let Some(held) = line.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()) else {
+        return Vec::new();
+    };
+    let has = |number: &u32| held >> number & 1 == 1;
+    let missing = CAPABILITIES
+        .iter()
+        .filter(|(_, numbers)| !numbers.iter().any(has));
+    missing.map(|(name, _)| *name).collect()
 }
 
 /// What the tables are made for.
@@ -229,6 +253,14 @@ impl Hops {
 
 /// Loads the object with tables of these sizes. The programs are verified, and attached to nothing.
 pub(super) fn load(setup: &Setup) -> Result<(Ebpf, Maps), Unavailable> {
+    // What the kernel says of a missing capability depends on which one it is and where it is missed.
+    load_all(setup).map_err(|error| match missing_capabilities() {
+        missing if missing.is_empty() => error,
+        missing => Unavailable::NoCapability(missing),
+    })
+}
+
+fn load_all(setup: &Setup) -> Result<(Ebpf, Maps), Unavailable> {
     let count = setup.addresses.len();
     if count > limits::KERNEL_ADDRESSES {
         return Err(Unavailable::Addresses(count));

@@ -55,7 +55,7 @@ fn loaded(addresses: &[&str]) -> Option<(Kernel, WorkerTable)> {
     };
     let mut kernel = match Kernel::load(&setup) {
         Ok(kernel) => kernel,
-        Err(error @ (Unavailable::NoCapability | Unavailable::NoBpf)) => {
+        Err(error @ (Unavailable::NoCapability(_) | Unavailable::NotPermitted | Unavailable::NoBpf)) => {
             let text = format!("SKIPPED, this test loads a BPF program: {error}");
             assert!(std::env::var("CI").as_deref() != Ok("true"), "{text}");
             let _ = writeln!(std::io::stderr(), "{text}");

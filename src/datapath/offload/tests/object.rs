@@ -131,7 +131,7 @@ fn the_object_is_made_of_the_source() {
     );
     let fresh = fs::read(&file).expect("an object");
     let _ = fs::remove_file(&file);
-    for name in ["xdp", "classifier", ".maps", ".rodata", ".BTF"] {
+    for name in ["xdp", "classifier", ".maps", ".rodata"] {
         assert!(
             section(object(), name) == section(&fresh, name),
             "{name} is not what the source gives"
