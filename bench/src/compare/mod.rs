@@ -32,19 +32,23 @@ const FAST_FROM: f64 = 300_000.0;
 const SLOW_FROM: f64 = 60_000.0;
 /// Calls of the comparison with itself, and the ports that they need.
 const SCALE_CALLS: [usize; 2] = [1_000, 10_000];
+/// Files that a relay needs beside its ports.
+const SPARE_FILES: usize = 500;
 const SCALE_PORTS: (u16, u16) = (10_000, 60_000);
 /// Packets/s at which those are compared.
 const SCALE_RATES: [(&str, f64); 2] = [("xdp", 500_000.0), ("off", 100_000.0)];
 
 /// Runs `compare`.
 pub(crate) fn run(options: &cli::Compare) -> Result<bool> {
-    process::allow_many_files()?;
+    let files = process::allow_many_files()?;
     let ours = options.ours.clone().map_or_else(beside_this_program, Ok)?;
     let machine = machine::describe(&[&options.peer, &ours]);
     let mut run = Run {
         lab: Lab::build(options.relay_core, options.generator_core)?,
         options,
         ours,
+        // Two ports for each party of a call.
+        calls_max: files.saturating_sub(SPARE_FILES) / 4,
         rows: Rows::default(),
         curves: Vec::new(),
         ceilings: Vec::new(),
@@ -58,6 +62,8 @@ struct Run<'a> {
     options: &'a cli::Compare,
     lab: Lab,
     ours: PathBuf,
+    /// Calls for which a relay may have open files.
+    calls_max: usize,
     rows: Rows,
     /// Every trial, by relay, path, media and calls.
     curves: Vec<(Media, Curve)>,
@@ -168,7 +174,7 @@ impl Run<'_> {
                 signals::check()?;
                 eprintln!("    failed: {error:#}");
                 self.rows
-                    .note(kind, calls, &format!("{} failed: {error}", candidate.name));
+                    .note(kind, calls, &format!("{} failed: {error:#}", candidate.name));
                 Ok(None)
             }
         }
@@ -369,20 +375,25 @@ impl Run<'_> {
         for (path, rate) in SCALE_RATES {
             let kind = wanted::scale(path);
             let candidate = self.ours(if path == "xdp" { "native" } else { path });
-            for (place, calls) in SCALE_CALLS.into_iter().enumerate() {
-                let seen = self.measure(&candidate, SCALE_PORTS, (&kind, None), |relay| {
+            let [few, many] = SCALE_CALLS.map(|calls| calls.min(self.calls_max));
+            for calls in [few, many] {
+                let seen = self.measure(&candidate, SCALE_PORTS, (&kind, Some(many)), |relay| {
                     let mut session = Session::open(relay, calls, Media::Plain)?;
                     // So many flows take a while until each is where it belongs.
                     session.trial(rate, 1.0)?;
                     session.trial(rate, seconds)
                 })?;
-                if let Some((trial, point)) = seen {
-                    self.rows
-                        .add(&kind, None, place == 1, point.cpu_ns.unwrap_or(0.0));
-                    let loss = trial.totals.loss() * 100.0;
-                    self.rows
-                        .note(&kind, None, &format!("at {rate:.0} packets/s, loss {loss:.2} %"));
-                }
+                let Some((trial, point)) = seen else { continue };
+                self.rows
+                    .add(&kind, Some(many), calls == many, point.cpu_ns.unwrap_or(0.0));
+                let loss = trial.totals.loss() * 100.0;
+                let limit = if many < SCALE_CALLS[1] {
+                    "; open files allow no more calls"
+                } else {
+                    ""
+                };
+                let note = format!("at {:.0} packets/s, loss {loss:.2} %{limit}", point.rate);
+                self.rows.note(&kind, Some(many), &note);
             }
         }
         Ok(())

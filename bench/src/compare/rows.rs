@@ -104,7 +104,7 @@ impl Row {
 
     fn wanted(&self) -> String {
         let text = self.kind.targets.iter().map(|target| match target {
-            Target::Times(times) => format!("≥ {times}x"),
+            Target::Times(times) => format!("≥ {}x", (times * 100.0).round() / 100.0),
             Target::AtMost(most) => format!("≤ {most}"),
         });
         text.collect::<Vec<_>>().join(", ")

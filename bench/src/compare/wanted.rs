@@ -134,8 +134,8 @@ pub(crate) fn descriptors() -> Kind {
 /// Ours at many calls beside ours at 1,000: at most 1.5 times as much.
 pub(crate) fn scale(path: &'static str) -> Kind {
     let name = match path {
-        "xdp" => "XDP, ours at 10,000 calls beside ours at 1,000 (as `peer`)",
-        _ => "sockets, ours at 10,000 calls beside ours at 1,000 (as `peer`)",
+        "xdp" => "XDP, ours with many calls beside ours with 1,000 (as `peer`)",
+        _ => "sockets, ours with many calls beside ours with 1,000 (as `peer`)",
     };
     kind(name, "ns per packet", vec![Times(1.0 / 1.5)])
 }

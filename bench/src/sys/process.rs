@@ -54,19 +54,22 @@ pub(crate) fn napi_threads(device: &str) -> Result<Vec<i32>> {
     Ok(found)
 }
 
-/// Lets this process have as many open files as it may: each party of a call has a socket.
-pub(crate) fn allow_many_files() -> Result<()> {
+/// Lets this process have as many open files as it may, since each party of a call has a socket; says how many.
+pub(crate) fn allow_many_files() -> Result<usize> {
     // SAFETY: an all-zero rlimit is valid, and both calls get a valid one.
-    let result = unsafe {
+    let (result, most) = unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
         libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
         limit.rlim_cur = limit.rlim_max;
-        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)
+        (
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit),
+            limit.rlim_max,
+        )
     };
     if result < 0 {
         return Err(std::io::Error::last_os_error()).context("can't raise the limit of open files");
     }
-    Ok(())
+    Ok(usize::try_from(most).unwrap_or(usize::MAX))
 }
 
 fn thread_cpu_ns(task: &Path) -> Result<u64> {
