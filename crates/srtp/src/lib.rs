@@ -3,8 +3,8 @@
 //!
 //! A [`Sender`] or a [`Receiver`] is made from [`Params`] (suite, keys, session parameters) and holds what one
 //! direction of one peer needs: session keys, a rollover counter and a replay window for each SSRC. After it was made
-//! nothing is allocated. Keys are wiped when dropped and never printed. What is refused is left as it was and answered
-//! with a [`Reject`].
+//! nothing is allocated, but once, for the third SSRC and all others. Keys are wiped when dropped and never printed.
+//! What is refused is left as it was and answered with a [`Reject`].
 //!
 //! Deliberately absent: where keys come from (SDES, DTLS) and which suite is chosen, a key derivation rate other than
 //! zero, encrypted header extensions (RFC 6904), and counting packets against a lifetime from SDP.

@@ -65,8 +65,13 @@ impl Output {
         self.events.push_back(event);
     }
 
+    /// Between two checks an agent keeps no room for packets.
     pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transmits.pop_front()
+        let next = self.transmits.pop_front();
+        if self.transmits.is_empty() {
+            self.transmits = VecDeque::new();
+        }
+        next
     }
 
     pub(super) fn poll_event(&mut self) -> Option<Event> {

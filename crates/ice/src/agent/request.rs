@@ -8,7 +8,7 @@ use super::session::Ask;
 use super::types::{Dropped, Event, Handled, Mode, Role, Strangers};
 use crate::Time;
 use crate::candidate::{Foundation, Kind, Local, RemoteCandidate};
-use crate::limits::STRANGER_ANSWERS_PER_SECOND;
+use crate::limits::{EARLY_MAX, STRANGER_ANSWERS_PER_SECOND};
 use crate::stun::{Class, ErrorCode, Key, Message, Writer};
 
 /// At most this many types are listed in UNKNOWN-ATTRIBUTES.
@@ -60,9 +60,12 @@ impl Agent {
                 // RFC 8445 §7.3: answered at once, and checked when the credentials are there.
                 None => {
                     let known = |e: &Ask| e.local.bound == ask.local.bound && e.from == ask.from;
-                    match self.session.early.iter_mut().find(|e| known(e)) {
+                    let early = &mut self.session.early;
+                    let full = early.len() >= EARLY_MAX;
+                    match early.iter_mut().find(|e| known(e)) {
                         Some(early) => early.nominated = early.nominated.max(ask.nominated),
-                        None => drop(self.session.early.try_push(ask)),
+                        None if full => {}
+                        None => early.push(ask),
                     }
                 }
             }

@@ -4,15 +4,13 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use arrayvec::ArrayVec;
-
 use super::pair::{Pair, PairState};
 use super::types::{Component, Role};
 use crate::Time;
 use crate::candidate::{Kind, Local, RemoteCandidate};
 use crate::credentials::{Credentials, Keys};
 use crate::limits::{
-    EARLY_MAX, PAIRS_MAX, REFLEXIVES_MAX, REMOTES_MAX, SENDS_MAX, TRIGGERED_RESERVE, UNPROVEN_PACKETS_MAX,
+    PAIRS_MAX, REFLEXIVES_MAX, REMOTES_MAX, SENDS_MAX, TRIGGERED_RESERVE, UNPROVEN_PACKETS_MAX,
 };
 use crate::stun::Key;
 
@@ -42,8 +40,8 @@ pub(super) struct Session {
     pub(super) pairs: Vec<Pair>,
     /// Pairs to be checked before all others.
     pub(super) triggered: VecDeque<usize>,
-    /// Requests that came before the peer's credentials.
-    pub(super) early: ArrayVec<Ask, EARLY_MAX>,
+    /// Requests that came before the peer's credentials, at most `EARLY_MAX`.
+    pub(super) early: Vec<Ask>,
     /// Packets to addresses that have not answered.
     pub(super) unproven: u32,
     /// No candidates will follow.
@@ -70,7 +68,7 @@ impl Session {
             reflexives: 0,
             pairs: Vec::new(),
             triggered: VecDeque::new(),
-            early: ArrayVec::new(),
+            early: Vec::new(),
             unproven: 0,
             complete: false,
             next_check: Time::default(),
