@@ -262,6 +262,17 @@ mod tests {
         assert!(missing.is_empty(), "{missing:?}");
     }
 
+    #[test]
+    fn every_reason_to_stay_out_of_the_kernel_is_documented() {
+        let page = include_str!("../../../docs/offload-reasons.md");
+        let words = plan::Refusal::ALL.iter().map(|r| r.text());
+        let words = words.chain(plan::Path::ALL.iter().map(|p| p.text()));
+        let missing: Vec<_> = words
+            .filter(|word| !page.contains(&format!("`{word}`")))
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
     /// The page that docs/no-audio.md shows is one that this code prints.
     #[test]
     fn a_screen() {
