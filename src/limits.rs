@@ -20,10 +20,6 @@ pub const SEND_PER_SOCKET: usize = 32;
 /// buffers do not compete for the same cache lines; memory that no packet touches costs nothing.
 pub const DATAGRAM_BYTES: usize = 65_536 + 5 * 64;
 
-/// Pause before a wait for rings if the last wait ended less than twice this ago: the longest that a packet is held
-/// back for company there.
-pub const MODERATION: Duration = Duration::from_micros(60);
-
 /// Bytes for packets that a turn changes or makes.
 pub const SCRATCH_BYTES: usize = 1 << 20;
 
@@ -35,6 +31,23 @@ pub const EPOLL_EVENTS: usize = 256;
 
 /// Queues of one device that have rings.
 pub const RING_QUEUES: usize = 64;
+
+/// Frames of one queue's rings. Received ones are held for as long as the worker is busy or paused, sent ones only until
+/// the device has them.
+pub const RING_SIZES: crate::sys::xsk::Sizes = crate::sys::xsk::Sizes {
+    frame: 2048,
+    receive: 4096,
+    send: 1024,
+};
+
+/// Bytes of frames of all rings; the last queues of many get less than the first.
+pub const RING_BYTES: usize = 256 << 20;
+
+/// Packets on their way from other workers' rings to one worker.
+pub const RING_PARCELS: usize = 2048;
+
+/// Time between two looks at what rings have lost.
+pub const RING_PULL: Duration = Duration::from_secs(1);
 
 /// Commands waiting for one worker. A full queue delays the reply and never drops a plan.
 pub const WORKER_COMMANDS: usize = 4096;

@@ -26,6 +26,16 @@ impl KernelPath {
         Ok(Self { fast, next_hops })
     }
 
+    /// The program and where it is.
+    pub(super) fn fast(&self) -> &FastPaths {
+        &self.fast
+    }
+
+    /// Who finds next hops, if there is a program.
+    pub(super) fn lookup(&self) -> Option<&Lookup> {
+        self.next_hops.as_ref().map(|(_, lookup)| lookup)
+    }
+
     /// What one worker gets of it. To be asked for once by each.
     pub(super) fn flows(&self, worker: usize, counters: &Arc<OffloadCounters>) -> Option<Flows> {
         let (kernel, (_, lookup)) = (self.fast.kernel.as_ref()?, self.next_hops.as_ref()?);

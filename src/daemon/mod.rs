@@ -7,6 +7,7 @@ mod certificate;
 mod kernel;
 mod listen;
 mod parts;
+mod rings;
 mod run;
 mod service;
 

@@ -15,6 +15,7 @@ use relay::Relay;
 
 use super::StartError;
 use super::kernel::KernelPath;
+use super::rings::WorkerRings;
 use crate::clock;
 use crate::config::{Config, Offload, SocketSettings, TimeoutNotice};
 use crate::control::udp::Front;
@@ -114,13 +115,13 @@ pub(super) fn start_xmlrpc(notice: Option<TimeoutNotice>) -> io::Result<Option<S
 pub(super) fn start_worker(
     index: usize,
     (backend, settings): (Backend, &SocketSettings),
-    kernel: &KernelPath,
+    (kernel, rings): (&KernelPath, Option<WorkerRings>),
+    waker: Waker,
     shards: Vec<EventSink>,
     pool: &PortPool,
     taps: Recordings,
 ) -> io::Result<(WorkerPort, JoinHandle<()>)> {
     let (tx, commands) = bounded(limits::WORKER_COMMANDS);
-    let waker = Waker::new()?;
     let counters = Arc::new(WorkerCounters::default());
     let pinned = settings.pin_workers;
     let kernel = kernel.flows(index, &counters.offload);
@@ -130,8 +131,12 @@ pub(super) fn start_worker(
     if kernel.is_some() {
         relay.offer_flows();
     }
+    let sockets = serve::io(backend, settings, waker.clone())?;
     let worker = Worker {
-        io: serve::io(backend, settings, waker.clone())?,
+        io: match rings {
+            Some(rings) => Box::new(rings.beside(sockets, settings.wake_delay)?),
+            None => sockets,
+        },
         relay,
         kernel,
         commands,

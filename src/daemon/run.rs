@@ -19,6 +19,7 @@ use super::parts::{
     ShardQueues, port_pool, start_recorder, start_sampler, start_shards, start_worker, start_xmlrpc,
     templates,
 };
+use super::rings;
 use super::service::{PidFile, notify};
 use crate::config::Config;
 use crate::control::udp::Front;
@@ -29,6 +30,7 @@ use crate::record::{Recorder, Recordings};
 use crate::registry::{Admission, Control, ControlParts, Job, Shard};
 use crate::report::announce::Announcer;
 use crate::report::log;
+use crate::sys::epoll::Waker;
 use crate::sys::process::{self, Background, Signals};
 
 /// Packet workers for each control shard.
@@ -152,9 +154,13 @@ impl Daemon {
         let sockets = (serve::choose(&config.sockets), &config.sockets);
         let mut workers = Vec::new();
         let mut ports = Vec::new();
-        for index in 0..count {
-            let recordings = recordings.clone();
-            let (port, thread) = start_worker(index, sockets, &kernel, sinks.clone(), &pool, recordings)?;
+        let wakers: Vec<Waker> = (0..count).map(|_| Waker::new()).collect::<io::Result<_>>()?;
+        let mut rings = rings::start(&config, &kernel, &wakers);
+        for (index, waker) in wakers.into_iter().enumerate() {
+            let rings = rings.as_mut().and_then(|rings| rings.of_worker(index));
+            let (paths, recordings) = ((&kernel, rings), recordings.clone());
+            let (port, thread) =
+                start_worker(index, sockets, paths, waker, sinks.clone(), &pool, recordings)?;
             ports.push(port);
             workers.push(thread);
         }

@@ -40,11 +40,21 @@ impl Sizes {
         self.frame as usize - HEADROOM
     }
 
-    const fn bytes(self) -> usize {
+    /// The same with frames of another size.
+    pub const fn with_frame(self, frame: u32) -> Self {
+        Self { frame, ..self }
+    }
+
+    /// Bytes in all.
+    pub const fn bytes(self) -> usize {
         self.frame as usize * (self.receive + self.send) as usize
     }
 
-    const fn halved(self) -> Self {
+    /// Half as much; the same if that is the least there is a use for.
+    pub const fn halved(self) -> Self {
+        if self.send <= FRAMES_MIN || self.receive <= FRAMES_MIN {
+            return self;
+        }
         Self {
             frame: self.frame,
             receive: self.receive / 2,
@@ -74,7 +84,7 @@ impl Xsk {
         let mut sizes = sizes;
         loop {
             match Self::try_open(device, queue, sizes) {
-                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) && sizes.send > FRAMES_MIN => {
+                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) && sizes.halved() != sizes => {
                     sizes = sizes.halved();
                 }
                 result => return result,
@@ -308,6 +318,29 @@ impl AsFd for Xsk {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// Bytes of the longest IP packet that a device of this network namespace takes.
+pub fn mtu_of(device: &str) -> io::Result<usize> {
+    // SAFETY: no pointers involved.
+    let fd = check(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+    // SAFETY: the kernel just gave us this descriptor, nobody else has it.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: all-zero bytes are a valid ifreq.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    // The last byte stays zero.
+    let room = request.ifr_name.len() - 1;
+    if device.len() > room {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(device.bytes()) {
+        *to = from.cast_signed() as libc::c_char;
+    }
+    // SAFETY: the request lives across the call and has a name that ends with a zero.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFMTU, &raw mut request) })?;
+    // SAFETY: this request fills in the MTU.
+    let mtu = unsafe { request.ifr_ifru.ifru_mtu };
+    usize::try_from(mtu).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 fn set<T>(fd: &OwnedFd, name: libc::c_int, value: &T) -> io::Result<()> {

@@ -138,14 +138,18 @@ impl Lab {
     }
 
     /// A wire between two hosts, as device `a_dev` on one and `b_dev` on the other, without addresses.
-    pub(crate) fn wire(&self, (a, a_dev): (&Host, &str), (b, b_dev): (&Host, &str)) {
-        run(command(
-            "ip",
-            &[
-                "link", "add", a_dev, "netns", &a.space, "type", "veth", "peer", "name", b_dev, "netns",
-                &b.space,
-            ],
-        ));
+    pub(crate) fn wire(&self, a: (&Host, &str), b: (&Host, &str)) {
+        self.wide_wire(a, b, 1);
+    }
+
+    /// The same, with so many queues at both ends.
+    pub(crate) fn wide_wire(&self, (a, a_dev): (&Host, &str), (b, b_dev): (&Host, &str), queues: usize) {
+        let queues = format!("numrxqueues {queues} numtxqueues {queues}");
+        let words = format!(
+            "link add {a_dev} netns {} {queues} type veth peer name {b_dev} netns {} {queues}",
+            a.space, b.space
+        );
+        run(command("ip", &words.split(' ').collect::<Vec<_>>()));
         a.ip(&format!("link set {a_dev} up"));
         b.ip(&format!("link set {b_dev} up"));
     }
@@ -221,8 +225,13 @@ pub(crate) struct Host {
 impl Host {
     /// Runs `ip` with words separated by blanks.
     pub(crate) fn ip(&self, words: &str) {
+        self.ip_says(words);
+    }
+
+    /// The same; what it says.
+    pub(crate) fn ip_says(&self, words: &str) -> String {
         let args: Vec<&str> = ["-n", &self.space].into_iter().chain(words.split(' ')).collect();
-        run(command("ip", &args));
+        run(command("ip", &args))
     }
 
     /// Loads a nftables ruleset, written as in a file.

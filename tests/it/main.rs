@@ -38,6 +38,7 @@ mod peers_kamailio;
 mod phone;
 mod process;
 mod relay;
+mod rings;
 mod rtp;
 mod security_addresses;
 mod security_dtls;

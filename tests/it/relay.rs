@@ -144,6 +144,18 @@ impl Relay {
         });
     }
 
+    /// Kills it as a crash would, and waits for its end.
+    pub(crate) fn crash(&mut self) {
+        self.process.signal(libc::SIGKILL);
+        self.process.end(Duration::from_secs(5));
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn end(&mut self) {
+        self.process.signal(libc::SIGTERM);
+        self.process.end(Duration::from_secs(10));
+    }
+
     /// What it has logged.
     pub(crate) fn said(&self) -> String {
         self.process.said()

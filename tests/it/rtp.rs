@@ -64,6 +64,11 @@ impl Party {
         }
     }
 
+    /// What takes its peer's protection off, for somebody who reads its socket instead.
+    pub(crate) fn take_receiver(&mut self) -> Receiver {
+        self.keys.take().expect("a party with keys").1
+    }
+
     /// The last datagram that it has sent.
     pub(crate) fn last(&self) -> &[u8] {
         &self.last

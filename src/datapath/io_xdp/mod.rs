@@ -4,7 +4,7 @@
 //! and take what leaves by their devices; an [`Io`] of sockets inside keeps the ports reserved and does the
 //! rest: other devices, fragments, peers on this host, whatever there is no next hop for. Invariants: a packet that the
 //! rings cannot take leaves by its socket, after those of its flow that were before it; one wait serves both, and
-//! neither takes more than half of a batch from the other.
+//! neither keeps the other out of two batches in a row.
 
 mod build;
 mod counters;
@@ -12,6 +12,7 @@ mod directory;
 mod handover;
 mod parse;
 mod routes;
+mod setup;
 mod sum;
 #[cfg(test)]
 mod tests;
@@ -28,11 +29,13 @@ use relay::{Batch, Outbox, Transmit};
 pub use counters::{RingCount, RingCounters};
 pub use directory::Directory;
 pub use handover::Mailbox;
+pub use setup::{RingDevice, RingSet, open};
 
 use self::directory::Owner;
 use self::routes::Routes;
 use super::io::Io;
-use super::offload::NextHops;
+use super::moderation::Moderation;
+use super::offload::{NextHops, Rings};
 use crate::limits;
 use crate::sys::epoll::Epoll;
 use crate::sys::xsk::Xsk;
@@ -42,12 +45,6 @@ const SOCKETS: u64 = u64::MAX;
 
 /// How long what the kernel did not take at once waits at most before it is offered again.
 const RETRY: Duration = Duration::from_millis(1);
-
-/// Tells the kernel's program which ports' packets go to rings.
-pub trait Steer: Send + Sync {
-    /// From now on they do, or do not any more.
-    fn steer(&self, local: SocketAddr, to_rings: bool);
-}
 
 /// A ring with the device and queue that it is bound to.
 pub struct Ring {
@@ -63,8 +60,8 @@ pub struct Fabric {
     pub directory: Directory,
     /// A box for each worker.
     pub mailboxes: Vec<Mailbox>,
-    /// The kernel's program.
-    pub steer: Box<dyn Steer>,
+    /// Steers packets to rings.
+    pub program: Rings,
 }
 
 /// Rings and sockets of one worker.
@@ -74,15 +71,21 @@ pub struct XdpIo<S> {
     rings: Vec<Ring>,
     /// The ring that is emptied first; the next one will be next time.
     turn: usize,
+    /// The sockets have filled the last batch.
+    crowded: bool,
     worker: WorkerId,
     fabric: Arc<Fabric>,
     routes: Routes,
     counters: Arc<RingCounters>,
-    last_wake: Instant,
+    /// The sockets have had something in the last turn.
+    again: bool,
+    moderation: Moderation,
+    born: Instant,
+    last_pull: Instant,
 }
 
 impl<S: Io> XdpIo<S> {
-    /// Those `rings` beside `sockets`.
+    /// Those `rings` beside `sockets`; no packet is held back for company for longer than `wake_delay`.
     pub fn new(
         sockets: S,
         rings: Vec<Ring>,
@@ -90,6 +93,7 @@ impl<S: Io> XdpIo<S> {
         fabric: Arc<Fabric>,
         hops: Box<dyn NextHops>,
         counters: Arc<RingCounters>,
+        wake_delay: Duration,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(limits::RING_QUEUES + 1)?;
         epoll.add(sockets.readiness().as_raw_fd(), SOCKETS)?;
@@ -101,12 +105,20 @@ impl<S: Io> XdpIo<S> {
             epoll,
             rings,
             turn: 0,
+            crowded: false,
             worker,
             fabric,
             routes: Routes::new(hops),
             counters,
-            last_wake: Instant::now(),
+            again: false,
+            moderation: Moderation::new(wake_delay),
+            born: Instant::now(),
+            last_pull: Instant::now(),
         })
+    }
+
+    fn now_us(&self) -> u64 {
+        self.born.elapsed().as_micros() as u64
     }
 
     fn mailbox(&self) -> Option<&Mailbox> {
@@ -125,7 +137,12 @@ impl<S: Io> XdpIo<S> {
             tracing::error!(%error, "waiting for packets failed");
             std::thread::sleep(Duration::from_millis(100));
         }
-        self.last_wake = Instant::now();
+        let now = Instant::now();
+        if now.duration_since(self.last_pull) >= limits::RING_PULL {
+            self.last_pull = now;
+            let lost = self.rings.iter().map(|ring| ring.xsk.lost()).sum();
+            self.counters.set(RingCount::Lost, lost);
+        }
         let mut sockets = false;
         for index in 0..self.epoll.ready() {
             match self.epoll.token(index) {
@@ -143,6 +160,13 @@ impl<S: Io> XdpIo<S> {
             let _ = self.epoll.remove(ring.xsk.as_fd().as_raw_fd());
             tracing::warn!(device = ring.device, "a device with rings is gone");
         }
+    }
+
+    /// Takes at most `most` packets from other workers and from the rings.
+    fn collect_all(&mut self, batch: &mut Batch, most: usize) {
+        let before = batch.len();
+        self.collect_parcels(batch, most.div_ceil(2));
+        self.collect(batch, most - (batch.len() - before));
     }
 
     /// Takes at most `most` packets from the rings.
@@ -286,14 +310,14 @@ impl<S: Io> Io for XdpIo<S> {
             socket: local.id,
         };
         if self.fabric.directory.insert(local.addr, owner) {
-            self.fabric.steer.steer(local.addr, true);
+            self.fabric.program.steer(local.addr, true);
         }
         Ok(())
     }
 
     fn close(&mut self, id: SocketId) {
         if let Some(local) = self.routes.close(id) {
-            self.fabric.steer.steer(local, false);
+            self.fabric.program.steer(local, false);
             self.fabric.directory.remove(local);
         }
         self.sockets.close(id);
@@ -302,16 +326,18 @@ impl<S: Io> Io for XdpIo<S> {
     fn detach(&mut self, id: SocketId) -> Option<OwnedFd> {
         // What comes from now on waits in the socket for whoever gets it.
         if let Some(local) = self.routes.close(id) {
-            self.fabric.steer.steer(local, false);
+            self.fabric.program.steer(local, false);
             self.fabric.directory.remove(local);
         }
         self.sockets.detach(id)
     }
 
     fn gather(&mut self, timeout: Option<Duration>) {
-        let may_wait = timeout.is_none_or(|t| t > limits::MODERATION);
-        if may_wait && !self.has_more() && self.last_wake.elapsed() < limits::MODERATION * 2 {
-            std::thread::sleep(limits::MODERATION);
+        if self.has_more() {
+            return;
+        }
+        if let Some(pause) = self.moderation.pause(self.now_us(), timeout) {
+            std::thread::sleep(pause);
         }
     }
 
@@ -321,16 +347,27 @@ impl<S: Io> Io for XdpIo<S> {
             self.flush();
             timeout = Some(timeout.map_or(RETRY, |t| t.min(RETRY)));
         }
-        if self.has_more() {
+        // Sockets that brought something may have to renew their requests for more before anybody waits.
+        let again = std::mem::take(&mut self.again);
+        if again || self.has_more() {
             timeout = Some(Duration::ZERO);
         }
-        let sockets = self.wait(timeout);
-        let share = if sockets { batch.room() / 2 } else { batch.room() };
-        self.collect_parcels(batch, share / 2);
-        let left = share - share.min(batch.len());
-        self.collect(batch, left);
+        let ready = self.wait(timeout);
+        self.again = ready;
+        let sockets = ready || again;
+        // What a socket has came by a longer way than what is in a ring, so it goes first: a flow's fragments stay in
+        // their order. Unless it was so much last time that nothing else had room.
+        let rings_first = sockets && std::mem::take(&mut self.crowded);
+        if rings_first {
+            self.collect_all(batch, batch.room() / 2);
+        }
         if sockets {
             self.sockets.receive(batch, Some(Duration::ZERO));
+            self.crowded = batch.is_full() && !rings_first;
+        }
+        self.collect_all(batch, batch.room());
+        if !batch.is_empty() {
+            self.moderation.woken(self.now_us(), batch.len());
         }
     }
 

@@ -1,0 +1,470 @@
+//! Calls over AF_XDP rings, on a pair of veth devices: copy mode, which is all that veth has.
+//!
+//! That packets take the rings is told by what does not see them: nftables on the relay's host, which everything
+//! that passes the network stack has to pass.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use crate::lab::{Host, Lab, have, wait_for};
+use crate::ng::Request;
+use crate::open_net::{answer, media_address, offer};
+use crate::phone::Inline;
+use crate::relay::{OURS, RELAY_IP, Relay};
+use crate::rtp::{Party, meet, pace, talk};
+
+const RELAY_IP6: &str = "2001:db8::1";
+/// Of the host at the other end of the wire.
+const WORLD_IP: &str = "203.0.113.2";
+const WORLD_IP6: &str = "2001:db8::2";
+
+const RULES: &str = "table inet watch {
+    counter in {}
+    counter out {}
+    chain in { type filter hook input priority 0; iifname eth0 udp dport 30000-30999 counter name in; }
+    chain out { type filter hook output priority 0; oifname eth0 udp sport 30000-30999 counter name out; }
+}";
+
+/// A relay and the world, with one wire between them.
+struct Net {
+    relay: Relay,
+    core: Host,
+    world: Host,
+    lab: Lab,
+    options: Vec<String>,
+}
+
+impl Net {
+    /// With so many queues at the relay's end; `None` if this machine cannot carry it.
+    fn new(topic: &str, queues: usize, options: &[&str]) -> Option<Self> {
+        if !have(&[]) {
+            return None;
+        }
+        let mut lab = Lab::new(topic);
+        let (core, world) = (lab.host("core"), lab.host("world"));
+        lab.wide_wire((&core, "eth0"), (&world, "eth0"), queues);
+        for (host, ip, ip6) in [(&core, RELAY_IP, RELAY_IP6), (&world, WORLD_IP, WORLD_IP6)] {
+            host.ip(&format!("addr add {ip}/24 dev eth0"));
+            host.ip(&format!("addr add {ip6}/64 dev eth0 nodad"));
+        }
+        core.nft(RULES);
+        let both = [RELAY_IP, RELAY_IP6].map(|ip| format!("--interface={ip}"));
+        let options: Vec<String> = both
+            .into_iter()
+            .chain(options.iter().map(|o| (*o).into()))
+            .collect();
+        let relay = Relay::start(&lab, &core, OURS, &words(&options));
+        Some(Self {
+            relay,
+            core,
+            world,
+            lab,
+            options,
+        })
+    }
+
+    /// Packets to and from media ports that have passed the network stack of the relay's host.
+    fn through_the_stack(&self) -> (u64, u64) {
+        let counted = |name| self.core.counted("inet watch", name);
+        (counted("in"), counted("out"))
+    }
+
+    /// A call between these, each on the relay's own host or in the world by its address.
+    fn call(&self, id: &str, alice: &End, bob: &End) -> (Party, Party) {
+        let family = |end: &End| if end.ip.contains(':') { "IP6" } else { "IP4" };
+        let plain = |end: &End| if end.key.is_some() { "RTP/SAVP" } else { "RTP/AVP" };
+        let mut a = Party::new(
+            self.host_of(alice),
+            &alice.socket(),
+            0xa000_0000 + u32::from(alice.port),
+        );
+        let mut b = Party::new(
+            self.host_of(bob),
+            &bob.socket(),
+            0xb000_0000 + u32::from(bob.port),
+        );
+        let request = offer(id, &alice.sdp(), &["recrypt"])
+            .with("address-family", family(bob))
+            .with("transport-protocol", plain(bob))
+            .with("DTLS", "off");
+        let reply = self.relay.ng.ok(&request);
+        let seen_by_bob = reply.text_of("sdp");
+        let reply = answer(id, &bob.sdp(), &["recrypt"]).with("address-family", family(alice));
+        let reply = self.relay.ng.ok(&reply);
+        let seen_by_alice = reply.text_of("sdp");
+        for (party, end, seen) in [(&mut a, alice, seen_by_alice), (&mut b, bob, seen_by_bob)] {
+            party.call(media_address(seen));
+            if let Some(key) = &end.key {
+                party.secure(key.params(), Inline::of(seen).params());
+            }
+        }
+        (a, b)
+    }
+
+    fn host_of(&self, end: &End) -> &Host {
+        if end.local { &self.core } else { &self.world }
+    }
+
+    fn delete(&self, id: &str) {
+        self.relay.ng.ok(&Request::new("delete").with("call-id", id));
+    }
+}
+
+fn words(options: &[String]) -> Vec<&str> {
+    options.iter().map(String::as_str).collect()
+}
+
+/// One end of a call.
+struct End {
+    ip: &'static str,
+    port: u16,
+    key: Option<Inline>,
+    local: bool,
+}
+
+impl End {
+    /// In the world, without keys.
+    fn new(ip: &'static str, port: u16) -> Self {
+        Self {
+            ip,
+            port,
+            key: None,
+            local: false,
+        }
+    }
+
+    fn secure(self) -> Self {
+        let key = Inline::new(self.port as u8);
+        Self {
+            key: Some(key),
+            ..self
+        }
+    }
+
+    fn socket(&self) -> String {
+        if self.ip.contains(':') {
+            format!("[{}]:{}", self.ip, self.port)
+        } else {
+            format!("{}:{}", self.ip, self.port)
+        }
+    }
+
+    fn sdp(&self) -> String {
+        let family = if self.ip.contains(':') { "IP6" } else { "IP4" };
+        let (ip, port) = (self.ip, self.port);
+        let profile = if self.key.is_some() { "RTP/SAVP" } else { "RTP/AVP" };
+        let key = self.key.as_ref().map(Inline::line).unwrap_or_default();
+        format!(
+            "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
+             m=audio {port} {profile} 8\r\na=rtpmap:8 PCMA/8000\r\n{key}"
+        )
+    }
+}
+
+#[test]
+fn calls_take_the_rings() {
+    let Some(net) = Net::new("rings", 1, &["--offload=afxdp", "--num-threads=1"]) else {
+        return;
+    };
+    let said = net.relay.said();
+    assert!(said.contains("AF_XDP on eth0: 1 queues, copy mode"), "{said}");
+    let before = net.relay.descriptors();
+    let ends = [
+        ("plain", End::new(WORLD_IP, 4000), End::new(WORLD_IP, 4002)),
+        ("ipv6", End::new(WORLD_IP6, 4004), End::new(WORLD_IP, 4006)),
+        (
+            "srtp-rtp",
+            End::new(WORLD_IP, 4008).secure(),
+            End::new(WORLD_IP6, 4010),
+        ),
+        (
+            "srtp-srtp",
+            End::new(WORLD_IP, 4012).secure(),
+            End::new(WORLD_IP, 4014).secure(),
+        ),
+    ];
+    for (id, alice, bob) in ends {
+        let (mut alice, mut bob) = net.call(id, &alice, &bob);
+        // The first packets leave by sockets: the way is being looked up.
+        let mut met = net.through_the_stack();
+        wait_for("the rings to know the way", Duration::from_secs(5), || {
+            meet(&mut alice, &mut bob);
+            talk(&mut alice, &mut bob, 1);
+            let before = std::mem::replace(&mut met, net.through_the_stack());
+            before == met
+        });
+        talk(&mut alice, &mut bob, 100);
+        assert_eq!(net.through_the_stack(), met, "{id}: past the network stack");
+        net.delete(id);
+    }
+    net.relay.assert_nothing_left(before);
+}
+
+/// More queues than workers, and the other way round: whichever worker has the call, and wherever its packets arrive.
+#[test]
+fn packets_find_their_worker() {
+    for (queues, workers) in [(4, 3), (1, 4), (4, 4)] {
+        let threads = format!("--num-threads={workers}");
+        let Some(net) = Net::new("queues", queues, &["--offload=afxdp", &threads]) else {
+            return;
+        };
+        let said = net.relay.said();
+        assert!(
+            said.contains(&format!("AF_XDP on eth0: {queues} queues")),
+            "{said}"
+        );
+        let mut calls: Vec<(Party, Party)> = (0..16)
+            .map(|n| {
+                let (alice, bob) = (End::new(WORLD_IP, 4000 + n * 4), End::new(WORLD_IP, 4002 + n * 4));
+                net.call(&format!("call-{n}"), &alice, &bob)
+            })
+            .collect();
+        for (alice, bob) in &mut calls {
+            meet(alice, bob);
+        }
+        // All at once, so that queues and workers mix.
+        for (alice, bob) in &mut calls {
+            alice.forget();
+            bob.forget();
+        }
+        // The first of a call may have been quicker than the worker that opens its ports.
+        let met = net.through_the_stack().0;
+        const COUNT: usize = 50;
+        for _ in 0..COUNT {
+            for (alice, bob) in &mut calls {
+                alice.send();
+                bob.send();
+            }
+            pace();
+        }
+        wait_for("all packets", Duration::from_secs(5), || {
+            calls.iter_mut().all(|(alice, bob)| {
+                let ssrcs = (alice.ssrc, bob.ssrc);
+                alice.count(ssrcs.1) >= COUNT && bob.count(ssrcs.0) >= COUNT
+            })
+        });
+        for (alice, bob) in &mut calls {
+            assert_eq!((alice.duplicates(), bob.duplicates()), (0, 0));
+            assert_eq!((alice.strange(bob.ssrc), bob.strange(alice.ssrc)), (0, 0));
+        }
+        assert_eq!(
+            net.through_the_stack().0,
+            met,
+            "{queues} queues, {workers} workers: past the stack"
+        );
+    }
+}
+
+/// A party on the relay's own host is reached through the stack only, others by rings, and both are served.
+#[test]
+fn rings_and_sockets_are_served_together() {
+    let Some(net) = Net::new("mixed", 1, &["--offload=afxdp", "--num-threads=1"]) else {
+        return;
+    };
+    let local = |port| End {
+        local: true,
+        ..End::new(RELAY_IP, port)
+    };
+    let mut calls = vec![
+        net.call("rings", &End::new(WORLD_IP, 4000), &End::new(WORLD_IP, 4002)),
+        net.call("sockets", &local(4000), &local(4002)),
+        net.call("between", &End::new(WORLD_IP, 4004), &local(4004)),
+    ];
+    for (alice, bob) in &mut calls {
+        meet(alice, bob);
+        alice.forget();
+        bob.forget();
+    }
+    // Both as fast as they can, for as long as it takes: neither waits for the other to be silent.
+    let flood = |host: &Host, from: &str, to: SocketAddr| {
+        let socket = host.udp(from);
+        socket.connect(to).unwrap();
+        socket
+    };
+    let floods = [
+        flood(
+            &net.world,
+            &format!("{WORLD_IP}:5000"),
+            calls[0].0.peer().unwrap(),
+        ),
+        flood(&net.core, &format!("{RELAY_IP}:5000"), calls[1].0.peer().unwrap()),
+    ];
+    const COUNT: usize = 100;
+    for _ in 0..COUNT {
+        for (alice, bob) in &mut calls {
+            alice.send();
+            bob.send();
+        }
+        for socket in &floods {
+            // What its sender does not get rid of is no loss of the relay's.
+            (0..40).for_each(|_| drop(socket.send(&[0x80; 100])));
+        }
+        pace();
+    }
+    wait_for("all packets", Duration::from_secs(5), || {
+        calls.iter_mut().all(|(alice, bob)| {
+            let ssrcs = (alice.ssrc, bob.ssrc);
+            alice.count(ssrcs.1) >= COUNT && bob.count(ssrcs.0) >= COUNT
+        })
+    });
+}
+
+/// Datagrams of all sorts, as one party sends them.
+fn datagrams() -> Vec<(&'static str, Vec<u8>)> {
+    let rtp = |pt: u8, seq: u16, payload: &[u8]| {
+        let mut bytes = vec![0x80, pt];
+        bytes.extend(seq.to_be_bytes());
+        bytes.extend((u32::from(seq) * 160).to_be_bytes());
+        bytes.extend(0xa11c_e000_u32.to_be_bytes());
+        bytes.extend(payload);
+        bytes
+    };
+    let with = |mut bytes: Vec<u8>, first: u8, more: &[u8]| {
+        bytes[0] = first;
+        bytes.splice(12..12, more.iter().copied());
+        bytes
+    };
+    let report = |kind: u8, words: u16, body: &[u8]| {
+        [
+            &[0x80, kind][..],
+            &words.to_be_bytes(),
+            &0xa11c_e000_u32.to_be_bytes(),
+            body,
+        ]
+        .concat()
+    };
+    vec![
+        ("the smallest RTP", rtp(8, 1, b"")),
+        ("20 ms of G.711", rtp(8, 2, &[0xd5; 160])),
+        ("an odd length", rtp(8, 3, &[0xd5; 33])),
+        ("a marker", rtp(0x88, 4, &[0xd5; 160])),
+        (
+            "CSRCs",
+            with(rtp(8, 5, &[1; 20]), 0x82, &[1, 2, 3, 4, 5, 6, 7, 8]),
+        ),
+        (
+            "a header extension",
+            with(rtp(8, 6, &[1; 20]), 0x90, &[0xbe, 0xde, 0, 1, 0x10, 0xff, 0, 0]),
+        ),
+        ("padding", with(rtp(8, 7, &[0, 0, 0, 4]), 0xa0, b"")),
+        ("another payload type", rtp(96, 8, &[7; 50])),
+        ("the largest in one frame", rtp(8, 9, &[9; 1472 - 12])),
+        ("larger than a frame", rtp(8, 10, &[10; 1473 - 12])),
+        ("much larger", rtp(8, 11, &[11; 9000])),
+        ("an empty datagram", vec![]),
+        ("one byte", vec![0x80]),
+        ("a cut RTP header", rtp(8, 12, b"")[..11].into()),
+        ("RTCP on the RTP port", report(200, 6, &[0; 20])),
+        (
+            "a STUN request",
+            [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[5; 12]].concat(),
+        ),
+        ("something like DTLS", [&[22, 254, 253][..], &[0; 30]].concat()),
+        ("version 1", with(rtp(8, 13, &[1; 20]), 0x40, b"")),
+        ("a sum of zeros", rtp(8, 14, &[0; 160])),
+        ("the last", rtp(8, 15, &[15; 160])),
+    ]
+}
+
+/// What the other party gets of them: what was sent, and what of it arrived. Fragments come another way than what
+/// follows them, and may be late.
+fn relayed(net: &Net, secured: bool) -> Vec<Vec<u8>> {
+    let bob = End::new(WORLD_IP, 4002);
+    let bob = if secured { bob.secure() } else { bob };
+    let (mut a, mut b) = net.call("fixtures", &End::new(WORLD_IP, 4000), &bob);
+    meet(&mut a, &mut b);
+    let mut receiver = bob.key.as_ref().map(|_| b.take_receiver());
+    let mut got = Vec::new();
+    for bytes in datagrams()
+        .into_iter()
+        .map(|(_, bytes)| Some(bytes))
+        .chain([None, None])
+    {
+        if let Some(bytes) = bytes {
+            a.socket.send_to(&bytes, a.peer().unwrap()).unwrap();
+        }
+        // One that surely comes, so that there is no waiting for what never does.
+        let seq = a.send();
+        got.extend(read_until(&b.socket, seq, &mut receiver));
+    }
+    net.delete("fixtures");
+    // Those with which they met may have been under way.
+    got.retain(|bytes| bytes.get(8..12) != Some(&a.ssrc.to_be_bytes()[..]));
+    got.sort();
+    got
+}
+
+/// What comes before the packet of this number.
+fn read_until(socket: &UdpSocket, seq: u16, receiver: &mut Option<srtp::Receiver>) -> Vec<Vec<u8>> {
+    let mut before = Vec::new();
+    let mut buffer = vec![0; 65_536];
+    loop {
+        let mut len = 0;
+        wait_for("a packet", Duration::from_secs(5), || {
+            let read = socket.recv(&mut buffer);
+            len = *read.as_ref().unwrap_or(&0);
+            read.is_ok()
+        });
+        if let Some(receiver) = receiver
+            && let Ok(plain) = receiver.unprotect_rtp(&mut buffer[..len])
+        {
+            len = plain;
+        }
+        let bytes = &buffer[..len];
+        let ours = len == 172 && bytes[12..] == [0xd5; 160] && bytes[2..4] == seq.to_be_bytes();
+        if ours && bytes[8..10] != [0xa1, 0x1c] {
+            return before;
+        }
+        before.push(bytes.into());
+    }
+}
+
+#[test]
+fn rings_give_what_sockets_give() {
+    for secured in [false, true] {
+        let run = |offload: &str| {
+            let net = Net::new("fixtures", 1, &[offload, "--num-threads=1"])?;
+            Some(relayed(&net, secured))
+        };
+        let (Some(sockets), Some(rings)) = (run("--offload=off"), run("--offload=afxdp")) else {
+            return;
+        };
+        assert!(sockets.len() > 8, "{}", sockets.len());
+        for (name, bytes) in datagrams() {
+            let seen = |all: &[Vec<u8>]| all.iter().filter(|one| **one == bytes).count();
+            assert_eq!(
+                seen(&rings),
+                seen(&sockets),
+                "{name}, {} bytes, secured: {secured}",
+                bytes.len()
+            );
+        }
+        assert_eq!(rings.len(), sockets.len());
+        assert!(
+            rings == sockets,
+            "secured: {secured}: what is changed is changed alike"
+        );
+    }
+}
+
+#[test]
+fn a_crash_leaves_nothing_behind() {
+    let Some(mut net) = Net::new("ring-crash", 2, &["--offload=afxdp", "--num-threads=2"]) else {
+        return;
+    };
+    let attached = |host: &Host| host.ip_says("-details link show dev eth0").contains("xdp");
+    for crash in [true, false] {
+        let (mut alice, mut bob) = net.call("crash", &End::new(WORLD_IP, 4000), &End::new(WORLD_IP, 4002));
+        meet(&mut alice, &mut bob);
+        assert!(attached(&net.core), "a program is attached");
+        if crash {
+            net.relay.crash();
+        } else {
+            net.relay.end();
+        }
+        wait_for("the program to be gone", Duration::from_secs(5), || {
+            !attached(&net.core)
+        });
+        net.relay = Relay::start(&net.lab, &net.core, OURS, &words(&net.options));
+    }
+}
