@@ -12,7 +12,7 @@ pub(crate) const BLOCK_LEN: usize = 16;
 const BLOCKS: usize = 10;
 
 /// A key of any of the three lengths, wiped when dropped.
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "what is common stands here, not behind a pointer"
 )]

@@ -30,15 +30,6 @@ pub(crate) struct Text<'t> {
     pub(crate) ending: Option<[u8; 4]>,
 }
 
-impl Text<'_> {
-    /// Blocks that are hashed behind the key's first midstate: with the byte and the length that end a message.
-    #[inline]
-    pub(crate) fn blocks(&self) -> usize {
-        let ending = self.ending.map_or(0, |ending| ending.len());
-        (self.bytes.len() + ending + 9).div_ceil(BLOCK_LEN)
-    }
-}
-
 /// The tag of one text.
 #[inline]
 pub(crate) fn tag(text: &Text<'_>) -> [u8; TAG_LEN] {

@@ -9,7 +9,7 @@ use crate::kdf::{Derivation, Protocol, Use};
 use crate::suite::Cipher;
 
 /// What protects one of the two protocols.
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "what is common stands here, not behind a pointer"
 )]
@@ -19,7 +19,7 @@ pub(crate) enum Transform {
 }
 
 /// A cipher that makes keystream.
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "what is common stands here, not behind a pointer"
 )]

@@ -8,9 +8,15 @@
 //! same bytes. Deliberately absent: other architectures. They take the portable way, which is RustCrypto's and finds
 //! some of their instructions on its own.
 
-mod plan;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+#[cfg(target_arch = "x86_64")]
+use x86 as machine;
+
+#[cfg(not(target_arch = "x86_64"))]
+mod other;
+#[cfg(not(target_arch = "x86_64"))]
+use other as machine;
 
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::Relaxed;
@@ -39,10 +45,7 @@ impl Backend {
 
     /// This machine can do it.
     pub fn is_here(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        return x86::has(self);
-        #[cfg(not(target_arch = "x86_64"))]
-        return self == Self::Portable;
+        machine::has(self)
     }
 
     /// The one in use: the fastest that is here, unless another was chosen.
@@ -74,61 +77,16 @@ impl Backend {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) use x86::aes::Keys as AesKeys;
-
-#[cfg(target_arch = "x86_64")]
-pub(crate) use x86::ghash::Powers;
-
-/// Round keys for instructions that this architecture does not have.
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) enum AesKeys {}
-
-#[cfg(not(target_arch = "x86_64"))]
-impl AesKeys {
-    pub(crate) fn counter_mode(&self, _: [u8; 16], _: &mut [u8]) {
-        match *self {}
-    }
-
-    pub(crate) fn encrypt_one(&self, _: [u8; 16]) -> [u8; 16] {
-        match *self {}
-    }
-}
-
-/// Powers for instructions that this architecture does not have.
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) enum Powers {}
-
-#[cfg(not(target_arch = "x86_64"))]
-impl Powers {
-    pub(crate) fn hash(&self, _: (&[u8], &[u8]), _: &[u8]) -> [u8; 16] {
-        match *self {}
-    }
-}
+pub(crate) use machine::{AesKeys, Powers, prefetch};
 
 /// The powers of GHASH's key, if the backend in use has instructions for them.
 pub(crate) fn powers(key: &[u8; 16]) -> Option<Powers> {
-    #[cfg(target_arch = "x86_64")]
-    return x86::powers(Backend::chosen(), key);
-    #[cfg(not(target_arch = "x86_64"))]
-    return None;
+    machine::powers(Backend::chosen(), key)
 }
 
 /// The round keys of a key of 16, 24 or 32 bytes, if the backend in use has instructions for them.
 pub(crate) fn round_keys(key: &[u8]) -> Option<AesKeys> {
-    #[cfg(target_arch = "x86_64")]
-    return x86::round_keys(Backend::chosen(), key);
-    #[cfg(not(target_arch = "x86_64"))]
-    return None;
-}
-
-/// Has a value fetched from memory, without waiting for it.
-#[inline]
-pub(crate) fn prefetch<T>(value: &T) {
-    #[cfg(target_arch = "x86_64")]
-    x86::prefetch(value);
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = value;
+    machine::round_keys(Backend::chosen(), key)
 }
 
 /// Calls `tag` with the tag of each of at most [`SIDE_BY_SIDE`](crate::limits::SIDE_BY_SIDE) texts, in any order.
@@ -138,9 +96,8 @@ pub(crate) fn tags(texts: &[Text<'_>], tag: impl FnMut(usize, &[u8; TAG_LEN])) {
 
 /// `backend` is here.
 fn tags_by(backend: Backend, texts: &[Text<'_>], mut tag: impl FnMut(usize, &[u8; TAG_LEN])) {
-    #[cfg(target_arch = "x86_64")]
     if backend != Backend::Portable {
-        return x86::tags(backend, texts, &mut tag);
+        return machine::tags(backend, texts, &mut tag);
     }
     for (nth, text) in texts.iter().enumerate() {
         tag(nth, &hmac::tag(text));
@@ -154,15 +111,17 @@ mod tests {
     use crate::hmac::Key;
 
     /// Every length of key, every length of packet, counters that turn, against another implementation.
-    #[cfg(target_arch = "x86_64")]
     #[test]
     fn keystream_is_the_same_by_all() {
         let key: Vec<u8> = (0..32u8).map(|n| n.wrapping_mul(29) + 3).collect();
         let plain: Vec<u8> = (0..1500u16).map(|n| (n * 11 % 253) as u8).collect();
         for backend in Backend::ALL.into_iter().filter(|b| b.is_here()) {
-            assert!(x86::round_keys(backend, &key[..20]).is_none(), "no length of AES");
+            assert!(
+                machine::round_keys(backend, &key[..20]).is_none(),
+                "no length of AES"
+            );
             for len in [16, 24, 32] {
-                let Some(ours) = x86::round_keys(backend, &key[..len]) else {
+                let Some(ours) = machine::round_keys(backend, &key[..len]) else {
                     assert_eq!(backend, Backend::Portable);
                     continue;
                 };

@@ -1,5 +1,6 @@
 //! A text in its lane, and SHA-1 (FIPS 180-4 §6.1.2) written once for vectors of any width.
 
+use super::plan::blocks;
 use crate::hmac::{BLOCK_LEN, Text};
 
 /// Room for the last blocks of a text: what was copied to get there, and the one or two themselves.
@@ -25,7 +26,7 @@ pub(super) fn pad(text: &Text<'_>, tail: &mut Tail) {
     flat[end] = 0x80;
     // The key's pad was hashed first; the first block of the tail stands for it.
     let bits = (whole.len() * BLOCK_LEN + end) as u64 * 8;
-    let end = (1 + text.blocks() - whole.len()) * BLOCK_LEN;
+    let end = (1 + blocks(text) - whole.len()) * BLOCK_LEN;
     flat[end - 8..end].copy_from_slice(&bits.to_be_bytes());
 }
 
@@ -105,7 +106,7 @@ macro_rules! hmac {
             let mut rows = [[0; N]; 5];
             for (lane, text) in texts.iter().enumerate() {
                 lanes::pad(text, &mut tails[lane]);
-                ends[lane] = text.blocks();
+                ends[lane] = super::plan::blocks(text);
                 rows.iter_mut()
                     .zip(&text.key.inner)
                     .for_each(|(row, word)| row[lane] = *word);

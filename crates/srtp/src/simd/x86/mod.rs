@@ -1,17 +1,21 @@
 //! x86-64: what is there, and which of it is used for what.
 
-pub(super) mod aes;
-pub(super) mod ghash;
+mod aes;
+mod ghash;
 mod lanes;
 mod lanes16;
 mod lanes8;
 mod lanes8vl;
 mod pairs;
+mod plan;
 mod vaes;
 
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-use super::{Backend, plan};
+pub(crate) use aes::Keys as AesKeys;
+pub(crate) use ghash::Powers;
+
+use super::Backend;
 use crate::hmac::{self, TAG_LEN, Text};
 
 /// What a step of all lanes costs, in blocks that are hashed with the SHA instructions, and in blocks that are hashed
@@ -45,7 +49,7 @@ const LINE: usize = 64;
 
 /// Has a value fetched from memory, without waiting for it.
 #[inline]
-pub(super) fn prefetch<T>(value: &T) {
+pub(crate) fn prefetch<T>(value: &T) {
     let start = std::ptr::from_ref(value).cast::<i8>();
     for offset in (0..size_of::<T>()).step_by(LINE) {
         // SAFETY: the place lies within the value; SSE is part of x86-64, and fetching ahead changes nothing.
@@ -69,14 +73,14 @@ pub(super) fn has(backend: Backend) -> bool {
 }
 
 /// The round keys of a key, if `backend`, which is here, has instructions for them.
-pub(super) fn round_keys(backend: Backend, key: &[u8]) -> Option<aes::Keys> {
+pub(super) fn round_keys(backend: Backend, key: &[u8]) -> Option<AesKeys> {
     let wide = backend == Backend::Avx512 && has_vaes();
-    (backend != Backend::Portable).then(|| aes::Keys::new(key, wide))?
+    (backend != Backend::Portable).then(|| AesKeys::new(key, wide))?
 }
 
 /// The powers of a hash key, if `backend`, which is here, has instructions for them.
-pub(super) fn powers(backend: Backend, key: &[u8; 16]) -> Option<ghash::Powers> {
-    (backend == Backend::Avx512).then(|| ghash::Powers::new(key))?
+pub(super) fn powers(backend: Backend, key: &[u8; 16]) -> Option<Powers> {
+    (backend == Backend::Avx512).then(|| Powers::new(key))?
 }
 
 fn has_vpclmul() -> bool {

@@ -4,6 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::lanes::{NO_TAIL, block, pad};
+use super::plan::blocks;
 use crate::hmac::{self, BLOCK_LEN, TAG_LEN, Text};
 
 /// The state of SHA-1 as the instructions want it: a (highest), b, c and d; and e, highest, with zeros.
@@ -21,7 +22,7 @@ pub(super) fn hmac<const N: usize>(texts: &[&Text<'_>; N]) -> [[u8; TAG_LEN]; N]
     let mut states = [begin(&[0; 5]); N];
     for (lane, text) in texts.iter().enumerate() {
         pad(text, &mut tails[lane]);
-        ends[lane] = text.blocks();
+        ends[lane] = blocks(text);
         states[lane] = begin(&text.key.inner);
     }
     let mut digests = states;

@@ -2,16 +2,24 @@
 
 use arrayvec::ArrayVec;
 
-use crate::hmac::Text;
+use crate::hmac::{BLOCK_LEN, Text};
 use crate::limits::SIDE_BY_SIDE;
 
 /// Numbers of texts with their blocks, the longest first.
 pub(super) type Order = ArrayVec<(usize, usize), SIDE_BY_SIDE>;
 
+/// Blocks of a text that are hashed behind the key's first midstate: with the byte and the length that end a message
+/// (FIPS 180-4 §5.1.1).
+#[inline]
+pub(super) fn blocks(text: &Text<'_>) -> usize {
+    let ending = text.ending.map_or(0, |ending| ending.len());
+    (text.bytes.len() + ending + 9).div_ceil(BLOCK_LEN)
+}
+
 /// The order in which texts are taken: those of equal length stand together. Few or none are out of place in a batch
 /// of telephony, so that this is one pass.
 pub(super) fn order(texts: &[Text<'_>]) -> Order {
-    let numbered = texts.iter().map(Text::blocks).enumerate();
+    let numbered = texts.iter().map(blocks).enumerate();
     let mut order: Order = numbered.take(SIDE_BY_SIDE).collect();
     if !order.is_sorted_by(|a, b| a.1 >= b.1) {
         order.sort_unstable_by_key(|(nth, blocks)| (std::cmp::Reverse(*blocks), *nth));
