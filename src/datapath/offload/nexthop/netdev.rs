@@ -96,7 +96,7 @@ fn group(groups: &[u8]) -> Option<u32> {
     })
 }
 
-/// What the kernel says of one device now; see [`Takers::takes`].
+/// Whether packets that a program sends by a device leave, now. `None` if the kernel does not say.
 pub fn takes_packets(device: u32) -> io::Result<Option<bool>> {
     let Some(mut netdev) = Netdev::open()? else {
         return Ok(None);
