@@ -26,6 +26,8 @@ mod explain_dtls;
 mod explain_keys;
 mod families;
 mod io_allocation;
+mod kernel_net;
+mod kernel_path;
 mod lab;
 mod nat;
 mod nexthop;

@@ -84,10 +84,21 @@ impl Party {
         self.peer
     }
 
-    /// Sends the next packet of its stream and returns the packet's sequence number.
-    pub(crate) fn send(&mut self) -> u16 {
+    /// How many packets of its stream it has sent.
+    pub(crate) fn sent(&self) -> u16 {
+        self.next_seq.wrapping_sub(1)
+    }
+
+    /// Takes the next packet's sequence number, for a packet that the caller makes and sends.
+    pub(crate) fn next_seq(&mut self) -> u16 {
         let seq = self.next_seq;
         self.next_seq = self.next_seq.wrapping_add(1);
+        seq
+    }
+
+    /// Sends the next packet of its stream and returns the packet's sequence number.
+    pub(crate) fn send(&mut self) -> u16 {
+        let seq = self.next_seq();
         let peer = self.peer.expect("a party that knows where to send");
         self.last = packet(self.ssrc, seq);
         if let Some((sender, _)) = &mut self.keys {

@@ -77,9 +77,15 @@ impl FastPaths {
         }
     }
 
-    /// Says in the log what was found: one line for each device.
+    /// Says in the log what was found: one line for each device, or one for all if none can have a program.
     pub fn log(&self) {
-        for line in self.lines() {
+        let lines = self.lines();
+        let count = if self.unavailable.is_some() {
+            1
+        } else {
+            lines.len()
+        };
+        for line in lines.iter().take(count) {
             tracing::info!("offload: {line}");
         }
     }
