@@ -56,6 +56,7 @@ patchbay-load compare [options]   this relay beside a peer, one core each, in on
   --peer PATH           the other one (/usr/bin/rtpengine)
   --ours-options WORDS  more options for our daemon, as \"--io=uring\"
   --rounds N            how often each measurement alternates between them (2)
+  --minutes N           begin no further round that would end later (14)
   --calls LIST          calls of the media measurements (100,1000)
   --idle-calls N        calls held for memory and descriptors (1000)
   --seconds N           length of each load but those of a search (2)
@@ -131,6 +132,7 @@ pub(crate) struct Compare {
     pub(crate) peer: PathBuf,
     pub(crate) ours_options: Vec<String>,
     pub(crate) rounds: usize,
+    pub(crate) minutes: f64,
     pub(crate) calls: Vec<usize>,
     pub(crate) idle_calls: usize,
     pub(crate) seconds: f64,
@@ -326,6 +328,7 @@ fn compare(mut parser: Parser) -> Result<Command> {
         peer: "/usr/bin/rtpengine".into(),
         ours_options: Vec::new(),
         rounds: 2,
+        minutes: 14.0,
         calls: vec![100, 1_000],
         idle_calls: 1_000,
         seconds: 2.0,
@@ -339,6 +342,7 @@ fn compare(mut parser: Parser) -> Result<Command> {
         match arg {
             Arg::Long("ours") => options.ours = Some(parser.value()?.into()),
             Arg::Long("peer") => options.peer = parser.value()?.into(),
+            Arg::Long("minutes") => options.minutes = amount(&mut parser)?,
             Arg::Long("rounds") => options.rounds = positive(&mut parser, 1_000)? as usize,
             Arg::Long("calls") => {
                 let list = parser.value()?.string()?;

@@ -11,7 +11,9 @@ use crate::media::generator::Trial;
 const WIDTH: f64 = 900.0;
 const PANEL: f64 = 210.0;
 const LEFT: f64 = 70.0;
-const TOP: f64 = 46.0;
+/// Title and two lines of names.
+const TOP: f64 = 68.0;
+const NAMES_PER_LINE: usize = 3;
 const GAP: f64 = 44.0;
 const COLOURS: [&str; 6] = ["#b03030", "#2060b0", "#208040", "#a06010", "#703090", "#404040"];
 
@@ -103,14 +105,15 @@ pub(crate) fn svg(title: &str, curves: &[Curve]) -> String {
 }
 
 fn legend(out: &mut String, curves: &[Curve]) {
-    let mut x = LEFT;
-    for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+    for (place, (curve, colour)) in curves.iter().zip(COLOURS.iter().cycle()).enumerate() {
+        let column = (place % NAMES_PER_LINE) as f64 / NAMES_PER_LINE as f64;
+        let x = LEFT + column * (WIDTH - LEFT);
+        let y = 36 + place / NAMES_PER_LINE * 16;
         let _ = writeln!(
             out,
-            "<text x=\"{x:.0}\" y=\"38\" fill=\"{colour}\">● {}</text>",
+            "<text x=\"{x:.0}\" y=\"{y}\" fill=\"{colour}\">● {}</text>",
             escape(&curve.name)
         );
-        x += 28.0 + 7.0 * curve.name.chars().count() as f64;
     }
 }
 

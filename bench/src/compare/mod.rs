@@ -12,6 +12,7 @@ mod session;
 mod wanted;
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -52,6 +53,7 @@ pub(crate) fn run(options: &cli::Compare) -> Result<bool> {
         rows: Rows::default(),
         curves: Vec::new(),
         ceilings: Vec::new(),
+        rounds: 0,
         highest: Vec::new(),
     };
     run.all()?;
@@ -68,6 +70,8 @@ struct Run<'a> {
     /// Every trial, by relay, path, media and calls.
     curves: Vec<(Media, Curve)>,
     ceilings: Vec<Value>,
+    /// Rounds so far.
+    rounds: usize,
     /// What was found, packets/s, so that the next round looks there first.
     highest: Vec<(String, f64)>,
 }
@@ -112,27 +116,14 @@ impl Run<'_> {
     }
 
     fn all(&mut self) -> Result<()> {
-        use Measurement::{
-            Afxdp, Ceiling, Control, Idle, Latency, Overload, Partial, Pause, Plain, Scale, Srtp, Xdp,
-        };
+        use Measurement::{Ceiling, Overload, Pause, Scale};
+        let began = Instant::now();
         if self.wants(&[Ceiling]) {
             self.ceiling()?;
         }
-        for round in 1..=self.options.rounds {
-            eprintln!("round {round} of {}", self.options.rounds);
-            if self.wants(&[Idle, Control]) {
-                self.control()?;
-            }
-            for calls in self.options.calls.clone() {
-                if self.wants(&[Plain, Partial, Latency, Xdp]) {
-                    self.plain(calls)?;
-                }
-                if self.wants(&[Srtp, Afxdp]) {
-                    self.srtp(Media::Bridged, calls)?;
-                    self.srtp(Media::Reencrypted, calls)?;
-                }
-            }
-        }
+        let first = Instant::now();
+        self.round()?;
+        let takes = first.elapsed();
         if self.wants(&[Scale]) {
             self.scale()?;
         }
@@ -141,6 +132,33 @@ impl Run<'_> {
         }
         if self.wants(&[Pause]) {
             self.pause()?;
+        }
+        for _ in 1..self.options.rounds {
+            if began.elapsed() + takes > Duration::from_secs_f64(self.options.minutes * 60.0) {
+                eprintln!("no time for a further round");
+                break;
+            }
+            self.round()?;
+        }
+        Ok(())
+    }
+
+    /// What is measured once a round, of both relays in turn.
+    fn round(&mut self) -> Result<()> {
+        use Measurement::{Afxdp, Control, Idle, Latency, Partial, Plain, Srtp, Xdp};
+        self.rounds += 1;
+        eprintln!("round {} of {}", self.rounds, self.options.rounds);
+        if self.wants(&[Idle, Control]) {
+            self.control()?;
+        }
+        for calls in self.options.calls.clone() {
+            if self.wants(&[Plain, Partial, Latency, Xdp]) {
+                self.plain(calls)?;
+            }
+            if self.wants(&[Srtp, Afxdp]) {
+                self.srtp(Media::Bridged, calls)?;
+                self.srtp(Media::Reencrypted, calls)?;
+            }
         }
         Ok(())
     }
@@ -458,7 +476,7 @@ impl Run<'_> {
             "machine": machine,
             "calls": self.options.calls,
             "idle_calls": self.options.idle_calls,
-            "rounds": self.options.rounds,
+            "rounds": self.rounds,
             "seconds": self.options.seconds,
             "generator": self.ceilings,
             "rows": self.rows.json(),
