@@ -104,7 +104,9 @@ impl UringIo {
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.watch()?;
-        match self.pause.take() {
+        // The kernel would wait for the pause's end even if that is later than the timeout's.
+        let pause = self.pause.take();
+        match pause.filter(|pause| timeout.is_none_or(|t| t > *pause)) {
             Some(pause) => self
                 .receiver
                 .wait(limits::BATCH_PACKETS / 2, Some(pause), timeout),
