@@ -69,8 +69,9 @@ pub(crate) struct Idle {
     pub(crate) empty_rss_kb: f64,
 }
 
-/// The highest rate of the generator itself, with the flows of that many calls.
-pub(crate) fn ceiling(reflector: &UnderTest, calls: usize, media: Media) -> Result<f64> {
+/// The highest rate of the generator itself, with the flows of that many calls; and the latency of cable and generator
+/// alone at half of it, p99 in µs.
+pub(crate) fn ceiling(reflector: &UnderTest, calls: usize, media: Media) -> Result<(f64, f64)> {
     let ports: Vec<_> = (0..calls * 2)
         .map(|_| udp::bind(reflector.local))
         .collect::<Result<_>>()?;
@@ -105,11 +106,15 @@ pub(crate) fn ceiling(reflector: &UnderTest, calls: usize, media: Media) -> Resu
         from: 300_000.0,
         ..SEARCH
     };
-    search::highest(range, |rate| {
+    let limit = search::highest(range, |rate| {
         let trial = load.trial(rate, TRIAL, &mut unwatched)?;
         eprintln!("    {}", summary(&trial));
         Ok(trial.carried() && trial.generator_kept_up())
-    })
+    })?;
+    if limit > 0.0 {
+        load.trial(limit / 2.0, TRIAL, &mut unwatched)?;
+    }
+    Ok((limit, load.latency().us(0.99)))
 }
 
 /// Memory and descriptors per call that stands and does nothing.

@@ -167,11 +167,15 @@ impl Run<'_> {
         let calls = self.options.calls.first().copied().unwrap_or(100);
         for media in [Media::Plain, Media::Bridged, Media::Reencrypted] {
             eprintln!("the generator's own limit, {}", media.name());
-            let limit = self
+            let (limit, p99_us) = self
                 .lab
                 .with_reflector(|reflector| measure::ceiling(reflector, calls, media))?;
-            self.ceilings
-                .push(json!({ "media": media.name(), "calls": calls, "packets_per_second": limit }));
+            self.ceilings.push(json!({
+                "media": media.name(),
+                "calls": calls,
+                "packets_per_second": limit,
+                "p99_us_at_half": p99_us,
+            }));
         }
         Ok(())
     }
@@ -276,14 +280,15 @@ impl Run<'_> {
                 },
             )),
         }
-        let dead_kind = wanted::dead_after_search(media);
-        if !candidate
-            .more
-            .iter()
-            .any(|option| option.ends_with("native") || option.ends_with("afxdp"))
-        {
-            self.rows
-                .add(&dead_kind, Some(calls), candidate.ours, dead as f64);
+        let by_kernel = |option: &String| option.ends_with("native") || option.ends_with("afxdp");
+        let part = if media == Media::Plain {
+            Measurement::Plain
+        } else {
+            Measurement::Srtp
+        };
+        if self.wants(&[part]) && !candidate.more.iter().any(by_kernel) {
+            let kind = wanted::dead_after_search(media);
+            self.rows.add(&kind, Some(calls), candidate.ours, dead as f64);
         }
         Ok(Some(seen))
     }
@@ -296,14 +301,18 @@ impl Run<'_> {
         let shares = |highest: f64| vec![highest * PARTIAL_SHARE, highest * HALF];
         let peer = self.search(&self.peer(), what, &kind, shares)?;
         if let Some(peer) = &peer {
-            self.rows.add(&kind, at, false, peer.highest);
+            if self.wants(&[Plain]) {
+                self.rows.add(&kind, at, false, peer.highest);
+            }
             self.add_shares(calls, false, &peer.points);
         }
         let peers = peer.as_ref().map_or(0.0, |peer| peer.highest.value);
         if self.wants(&[Plain, Partial, Latency]) {
             let ours = self.search(&self.ours("off"), what, &kind, |_| shares(peers))?;
             if let Some(ours) = ours {
-                self.rows.add(&kind, at, true, ours.highest);
+                if self.wants(&[Plain]) {
+                    self.rows.add(&kind, at, true, ours.highest);
+                }
                 self.add_shares(calls, true, &ours.points);
             }
         }
@@ -537,8 +546,9 @@ fn save(folder: &Path, result: &Value, table: &str, picture: &str) -> Result<()>
 
 fn limit(found: &Value) -> String {
     format!(
-        "{} {:.0} packets/s",
+        "{} {:.0} packets/s (p99 {:.0} µs at half of it)",
         found["media"].as_str().unwrap_or_default(),
-        found["packets_per_second"].as_f64().unwrap_or(0.0)
+        found["packets_per_second"].as_f64().unwrap_or(0.0),
+        found["p99_us_at_half"].as_f64().unwrap_or(0.0)
     )
 }
