@@ -47,17 +47,21 @@ impl Shard {
         }
     }
 
-    /// Ends a call that cannot even be asked any more, so that its ports come back.
+    /// Ends a call that cannot even be asked any more, so that its ports come back and its recording is complete.
     pub(super) fn abandon(&mut self, key: CallKey) {
         let Some(entry) = self.table.remove(key) else {
             return;
         };
         tracing::error!(call = %entry.call.call_id(), "the call failed inside and was ended");
         self.parts.driver.remove(key);
+        let now = clock::now();
+        if let Some(command) = entry.call.last_recording_command(now) {
+            self.record(command);
+        }
         let control = &self.parts.control;
         control.admission.count_session(-1);
         control.statistics.count_flows(-(entry.flows.len() as i64));
-        let lasted = clock::now().since(entry.call.created());
+        let lasted = now.since(entry.call.created());
         let flows = entry.flows.iter().map(|f| &**f);
         control.statistics.call_ended(EndReason::Forced, lasted, flows);
         self.forget_elsewhere(&entry);

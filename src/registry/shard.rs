@@ -239,11 +239,7 @@ impl Shard {
                 Output::Send(datagram) => self.parts.driver.send(datagram),
                 Output::Remove(flows_of) => self.parts.driver.remove(flows_of),
                 Output::Ended(end) => ended = Some(end),
-                Output::Recording(command) => {
-                    if let Err(error) = self.parts.recordings.command(command) {
-                        tracing::error!(%error, "recording failed");
-                    }
-                }
+                Output::Recording(command) => self.record(command),
                 Output::Notify(Notification::Loop { tag }) => {
                     if let Some(entry) = self.table.get_mut(key) {
                         let tag = tag.unwrap_or_default();
@@ -255,6 +251,12 @@ impl Shard {
         match ended {
             Some(end) => self.forget(key, end),
             None => self.table.schedule(key),
+        }
+    }
+
+    pub(super) fn record(&self, command: call::RecordingCommand) {
+        if let Err(error) = self.parts.recordings.command(command) {
+            tracing::error!(%error, "recording failed");
         }
     }
 

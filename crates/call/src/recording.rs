@@ -166,6 +166,14 @@ impl Call {
         self.recording.as_ref().filter(|r| !r.paused).map(|r| r.tap)
     }
 
+    /// What completes its recording, should the call itself be in no state to say so.
+    pub fn last_recording_command(&self, at: Time) -> Option<RecordingCommand> {
+        self.recording.as_ref().map(|running| RecordingCommand {
+            tap: running.tap,
+            action: RecordingAction::Stop { at },
+        })
+    }
+
     /// Whether a recording runs (paused ones count).
     pub fn is_recording(&self) -> bool {
         self.recording.is_some()

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use call::{Output, RecordingAction, RecordingCommand};
 use ng_protocol::{Dict, Value};
 use plan::{Component, FlowId, Framing, Learning, Plan, PlanSet, RtcpPolicy};
 use testkit::TestCalls;
@@ -367,4 +368,29 @@ fn query_tells_what_signalling_has_said() {
         get(&["totals", "RTP", "packets"]).and_then(Value::as_int),
         Some(0)
     );
+}
+
+/// A call that has failed inside is asked for nothing else.
+#[test]
+fn whoever_ends_a_call_can_complete_its_recording() {
+    let mut config = testkit::config(&["public/203.0.113.1"]);
+    config.recording.dir = Some("/rec".to_owned());
+    let mut calls = TestCalls::new(config, 1);
+    let body = sdp("198.51.100.1", 4000, "RTP/AVP 0");
+    let last = |calls: &TestCalls| calls.call("c").expect("a call").last_recording_command(calls.now);
+    handle(&mut calls, &request("offer", "a", None, &body));
+    assert_eq!(last(&calls), None);
+    let order = |command: &'static str| Dict::new().with("command", command).with("call-id", "c");
+    let outputs = calls.handle(&order("start recording")).outputs;
+    let tap = outputs.iter().find_map(|output| match output {
+        Output::Recording(command) => Some(command.tap),
+        _ => None,
+    });
+    let stop = RecordingCommand {
+        tap: tap.expect("a recording"),
+        action: RecordingAction::Stop { at: calls.now },
+    };
+    assert_eq!(last(&calls), Some(stop));
+    handle(&mut calls, &order("stop recording"));
+    assert_eq!(last(&calls), None);
 }
