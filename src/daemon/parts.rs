@@ -134,7 +134,7 @@ pub(super) fn start_worker(
     let sockets = serve::io(backend, settings, waker.clone())?;
     let worker = Worker {
         io: match rings {
-            Some(rings) => Box::new(rings.beside(sockets, settings.wake_delay)?),
+            Some(rings) => Box::new(rings.beside(sockets, &counters.rings, settings.wake_delay)?),
             None => sockets,
         },
         relay,

@@ -9,7 +9,7 @@ use plan::WorkerId;
 use super::kernel::KernelPath;
 use crate::config::{Config, Offload};
 use crate::datapath::io::Io;
-use crate::datapath::io_xdp::{self, Fabric, Ring, RingDevice, RingSet, XdpIo};
+use crate::datapath::io_xdp::{self, Fabric, Ring, RingCounters, RingDevice, RingSet, XdpIo};
 use crate::datapath::offload::attach::Site;
 use crate::datapath::offload::nexthop::Lookup;
 use crate::datapath::offload::{Rings, Served};
@@ -31,16 +31,20 @@ pub(super) struct WorkerRings {
 
 impl WorkerRings {
     /// Rings beside these sockets.
-    pub(super) fn beside<S: Io>(self, sockets: S, wake_delay: Duration) -> io::Result<XdpIo<S>> {
-        let counters = Arc::default();
-        let lookup = Box::new(self.lookup.clone());
+    pub(super) fn beside<S: Io>(
+        self,
+        sockets: S,
+        counters: &Arc<RingCounters>,
+        wake_delay: Duration,
+    ) -> io::Result<XdpIo<S>> {
         let Self {
             rings,
             worker,
             fabric,
-            ..
+            lookup,
         } = self;
-        XdpIo::new(sockets, rings, worker, fabric, lookup, counters, wake_delay)
+        let (hops, counters) = (Box::new(lookup), Arc::clone(counters));
+        XdpIo::new(sockets, rings, worker, fabric, hops, counters, wake_delay)
     }
 }
 

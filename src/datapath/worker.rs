@@ -16,6 +16,7 @@ use plan::{CallKey, Command, DropReason, Event, LocalSocket, SocketId, Time};
 use relay::{Batch, Handover, Outbox, Relay};
 
 use super::io::Io;
+use super::io_xdp::RingCounters;
 use super::offload::{Flows, OffloadCounters};
 use crate::clock;
 use crate::limits;
@@ -83,6 +84,8 @@ pub struct WorkerCounters {
     pub datagrams_refused: AtomicU64,
     /// What the kernel does for it.
     pub offload: Arc<OffloadCounters>,
+    /// What its rings do.
+    pub rings: Arc<RingCounters>,
     /// Packets or commands that made the relay panic.
     pub panics: AtomicU64,
     /// Commands queued for it; the control shards count.

@@ -13,6 +13,7 @@ use plan::{Path, Refusal};
 use super::paths::Census;
 use super::snapshot;
 use crate::control::places;
+use crate::datapath::io_xdp::RingCount;
 use crate::datapath::offload::OffloadCounters;
 use crate::registry::Control;
 
@@ -180,6 +181,19 @@ fn paths(control: &Control, census: &Census, page: &mut Page) {
             "Flows that moved into the kernel, or could not",
             &format!("event=\"{event}\""),
             snapshot::offloaded(control, count),
+        );
+    }
+    for what in RingCount::ALL {
+        page.add(
+            "ring_packets_total",
+            "counter",
+            "Packets at AF_XDP rings, by what became of them",
+            &format!("what=\"{}\"", what.text()),
+            control
+                .workers
+                .iter()
+                .map(|w| w.counters.rings.count(*what))
+                .sum::<u64>(),
         );
     }
 }
