@@ -294,8 +294,18 @@ impl Host {
     /// A UDP socket of this host.
     pub(crate) fn udp(&self, addr: &str) -> UdpSocket {
         let addr: SocketAddr = addr.parse().unwrap();
-        self.enter(|| UdpSocket::bind(addr))
-            .unwrap_or_else(|e| panic!("{addr}: {e}"))
+        // A process that another test is starting has, until it becomes itself, a copy of every socket: one that was
+        // closed a moment ago may keep its port that long.
+        let patience = Instant::now() + Duration::from_secs(5);
+        loop {
+            match self.enter(|| UdpSocket::bind(addr)) {
+                Ok(socket) => return socket,
+                Err(e) if e.kind() == io::ErrorKind::AddrInUse && Instant::now() < patience => {
+                    std::thread::yield_now();
+                }
+                Err(e) => panic!("{addr}: {e}"),
+            }
+        }
     }
 }
 

@@ -70,8 +70,9 @@ impl Receiver {
     pub fn new(buffers: u16) -> io::Result<Self> {
         let buffers = buffers.clamp(2, 1 << 14).next_power_of_two();
         // Each buffer causes at most one completion at a time, and each socket one that ends its request; should there
-        // be more, the kernel keeps them.
-        let ring = super::build(ENTRIES, u32::from(buffers) * 4, true)?;
+        // be more, the kernel keeps them. It takes no ring with room for fewer completions than requests.
+        let completions = (u32::from(buffers) * 4).max(ENTRIES);
+        let ring = super::build(ENTRIES, completions, true)?;
         if !ring.params().is_feature_nodrop() || !ring.params().is_feature_ext_arg() {
             return Err(io::ErrorKind::Unsupported.into());
         }
