@@ -151,11 +151,15 @@ impl Daemon {
             .collect::<io::Result<_>>()?;
         let sinks: Vec<EventSink> = queues.iter().map(ShardQueues::sink).collect();
 
-        let sockets = (serve::choose(&config.sockets), &config.sockets);
         let mut workers = Vec::new();
         let mut ports = Vec::new();
         let wakers: Vec<Waker> = (0..count).map(|_| Waker::new()).collect::<io::Result<_>>()?;
         let mut rings = rings::start(&config, &kernel, &wakers);
+        let backend = match rings {
+            Some(_) => serve::beside_rings(),
+            None => serve::choose(&config.sockets),
+        };
+        let sockets = (backend, &config.sockets);
         for (index, waker) in wakers.into_iter().enumerate() {
             let rings = rings.as_mut().and_then(|rings| rings.of_worker(index));
             let (paths, recordings) = ((&kernel, rings), recordings.clone());

@@ -62,6 +62,13 @@ pub fn choose(settings: &SocketSettings) -> Backend {
     backend
 }
 
+/// Beside AF_XDP rings, whose wait is for one descriptor: a ring of `io_uring` that somebody else waits for does not get
+/// its work done meanwhile.
+pub fn beside_rings() -> Backend {
+    tracing::info!("media sockets are served by epoll, as always beside AF_XDP rings");
+    Backend::Epoll
+}
+
 /// Sockets of one worker.
 pub fn io(backend: Backend, settings: &SocketSettings, waker: Waker) -> io::Result<Box<dyn Io + Send>> {
     let delay = settings.wake_delay;

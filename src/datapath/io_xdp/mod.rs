@@ -77,7 +77,7 @@ pub struct XdpIo<S> {
     fabric: Arc<Fabric>,
     routes: Routes,
     counters: Arc<RingCounters>,
-    /// The sockets have had something in the last turn.
+    /// The sockets have had something in the last turn, or there was none yet.
     again: bool,
     moderation: Moderation,
     born: Instant,
@@ -110,7 +110,8 @@ impl<S: Io> XdpIo<S> {
             fabric,
             routes: Routes::new(hops),
             counters,
-            again: false,
+            // So that they can say what they wait for before anybody waits for them.
+            again: true,
             moderation: Moderation::new(wake_delay),
             born: Instant::now(),
             last_pull: Instant::now(),
