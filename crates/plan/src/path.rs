@@ -64,8 +64,6 @@ texts! {
         Rtcp = "rtcp",
         /// It shares a transport with other media (BUNDLE).
         Bundle = "bundle",
-        /// Neither RTP, RTCP nor anything that is forwarded without a look.
-        Framing = "framing",
         /// The route and the next hop are being looked up.
         Resolving = "resolving",
         /// There is no route to the peer, or it is a blackhole or prohibited.

@@ -313,7 +313,7 @@ impl Flows {
             return self.place(now, key);
         };
         match self.hops.next_hop(held.kernel.out.addr, held.kernel.dest) {
-            Ok(now) if now == hop => return,
+            Ok(same) if same == hop => return,
             // As good as no answer.
             Err(Refusal::Resolving) => return,
             _ => {}
