@@ -23,6 +23,14 @@ pub(crate) fn make_urgent(tid: i32) -> Result<()> {
     check(result).with_context(|| format!("can't raise the priority of thread {tid}"))
 }
 
+/// Gives a kernel thread, which is in no session, as much of its core as [`prefer`] gives a program.
+pub(crate) fn prefer_thread(tid: i32) -> Result<()> {
+    let who = libc::id_t::try_from(tid).context("no thread")?;
+    // SAFETY: touches no memory.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, who, -20) };
+    check(result).with_context(|| format!("can't raise the priority of thread {tid}"))
+}
+
 /// Gives the calling thread, and what it starts, nearly all of its core against ordinary programs: in its session,
 /// and its session among the others where the kernel groups them (sched_autogroup).
 pub(crate) fn prefer() -> Result<()> {
