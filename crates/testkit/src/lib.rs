@@ -5,6 +5,7 @@
 
 pub mod conversation;
 mod driver;
+pub mod frames;
 mod interfaces;
 mod pattern;
 mod ports;

@@ -1,6 +1,7 @@
 //! What a packet costs, on this machine: `cargo test --release -p patchbay cost_of -- --ignored --nocapture`.
 
-use super::frame::{Datagram, Sum, rtp};
+use testkit::frames::{Frame, rtp};
+
 use super::*;
 
 const RUNS: u32 = 2_000_000;
@@ -16,7 +17,7 @@ fn cost_of_a_packet() {
             return;
         };
         let entry = entry(source, local, source, local);
-        let frame = Datagram::new(source, local, &rtp(8, 1, SSRC, 160)).frame(Sum::Whole);
+        let frame = Frame::new(address(source), address(local), &rtp(8, 1, SSRC, 160)).bytes();
         for mode in MODES {
             let each = |frame: &[u8]| kernel.run(mode, frame, RUNS).expect("a run").each;
             let elsewhere = each(&arp);

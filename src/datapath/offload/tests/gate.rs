@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::frame::{Datagram, Sum, rtp};
+use testkit::frames::{Frame, rtp};
+
 use super::*;
 use crate::datapath::offload::Mark;
 
@@ -14,7 +15,7 @@ fn a_closed_gate_keeps_the_last_mark() {
         };
         for mode in MODES {
             let run = |from: &str, payload: &[u8]| {
-                let frame = Datagram::new(from, local, payload).frame(Sum::Whole);
+                let frame = Frame::new(address(from), address(local), payload).bytes();
                 kernel.run(mode, &frame, 1).expect("a run").action
             };
             let id = table.publish(&entry(source, local, out, dest)).expect("room");
@@ -46,7 +47,7 @@ fn gates_and_counters_agree_under_load() {
     for _ in 0..5 {
         let id = table.publish(&entry(PEER4, V4, OUT4, DEST4)).expect("room");
         let payload = rtp(0, 1, SSRC, 20);
-        let frame = Datagram::new(PEER4, V4, &payload).frame(Sum::Whole);
+        let frame = Frame::new(address(PEER4), address(V4), &payload).bytes();
         let (up, forwarded, opened) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
         std::thread::scope(|scope| {
             for _ in 0..3 {

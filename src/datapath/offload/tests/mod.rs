@@ -2,7 +2,6 @@
 
 mod cost;
 mod forward;
-mod frame;
 mod gate;
 mod object;
 mod refuse;
@@ -36,6 +35,8 @@ const fn sent_on(mode: Served) -> i32 {
 
 /// The loopback device, at which test runs arrive.
 const LOOPBACK: u32 = 1;
+const HOST: [u8; 6] = [0; 6];
+const PEER: [u8; 6] = [2, 0, 0, 0, 0, 2];
 const SSRC: u32 = 0x1122_3344;
 const V4: &str = "192.0.2.1:30000";
 const V6: &str = "[2001:db8::1]:30000";
