@@ -40,11 +40,14 @@ pub const RING_SIZES: crate::sys::xsk::Sizes = crate::sys::xsk::Sizes {
     send: 1024,
 };
 
-/// Bytes of frames of all rings; the last queues of many get less than the first.
+/// Bytes of frames of all rings, of which each queue gets the same share.
 pub const RING_BYTES: usize = 256 << 20;
 
 /// Packets on their way from other workers' rings to one worker.
 pub const RING_PARCELS: usize = 2048;
+
+/// Bytes of such packets for all workers together.
+pub const RING_PARCEL_BYTES: usize = 64 << 20;
 
 /// Time between two looks at what rings have lost.
 pub const RING_PULL: Duration = Duration::from_secs(1);

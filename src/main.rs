@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use patchbay::config::{self, Action, Config, Host};
 use patchbay::daemon;
-use patchbay::datapath::offload::FastPaths;
 
 /// A command is a few hundred small allocations, which end in a worker as often as where they began: a third of its
 /// time with the C library's allocator.
@@ -22,11 +21,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says what each device has. The programs are attached for a moment: some drivers tell only then what they can do.
 fn check_offload(config: &Config) -> anyhow::Result<()> {
-    let found = FastPaths::start(config, 1);
-    found.lines().iter().for_each(|line| println!("{line}"));
-    anyhow::ensure!(found.kernel.is_some(), "no device has a fast path");
+    let (lines, any) = daemon::check_offload(config);
+    lines.iter().for_each(|line| println!("{line}"));
+    anyhow::ensure!(any, "no device has a fast path");
     Ok(())
 }
 

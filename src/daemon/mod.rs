@@ -11,4 +11,5 @@ mod rings;
 mod run;
 mod service;
 
+pub use rings::check_offload;
 pub use run::{StartError, run};

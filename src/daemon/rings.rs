@@ -9,10 +9,10 @@ use plan::WorkerId;
 use super::kernel::KernelPath;
 use crate::config::{Config, Offload};
 use crate::datapath::io::Io;
-use crate::datapath::io_xdp::{self, Fabric, Ring, RingCounters, RingDevice, RingSet, XdpIo};
+use crate::datapath::io_xdp::{self, Fabric, Ring, RingCounters, RingDevice, RingSet, RingSite, XdpIo};
 use crate::datapath::offload::attach::Site;
 use crate::datapath::offload::nexthop::Lookup;
-use crate::datapath::offload::{Rings, Served};
+use crate::datapath::offload::{FastPaths, Served};
 use crate::sys::epoll::Waker;
 
 /// Rings, and who finds next hops for them.
@@ -60,37 +60,85 @@ impl Started {
     }
 }
 
-/// Starts what the configuration asks for; `None` if that is nothing, or does not work here, which is said.
+/// Starts what the configuration asks for and this machine has, and says so.
 pub(super) fn start(config: &Config, path: &KernelPath, wakers: &[Waker]) -> Option<Started> {
-    if config.offload != Offload::AfXdp {
-        return None;
-    }
-    let (kernel, lookup) = (path.fast().kernel.as_ref()?, path.lookup()?);
-    match open(config, &path.fast().sites, kernel.rings(), wakers) {
-        Ok(rings) => Some(Started {
-            rings,
-            lookup: lookup.clone(),
-        }),
-        Err(error) => {
-            tracing::warn!("no AF_XDP, sockets are used: {error}");
-            None
-        }
+    let lookup = path.lookup()?;
+    let (rings, lines) = open(config, path.fast(), wakers);
+    lines.iter().for_each(|line| tracing::info!("offload: {line}"));
+    Some(Started {
+        rings: rings?,
+        lookup: lookup.clone(),
+    })
+}
+
+/// Says what each device has. Programs are attached and rings opened for a moment: only then it is known what there is.
+/// False if no device has a fast path.
+pub fn check_offload(config: &Config) -> (Vec<String>, bool) {
+    let found = FastPaths::start(config, 1);
+    let mut lines = found.lines();
+    let wakers: Vec<Waker> = Waker::new().into_iter().collect();
+    lines.extend(open(config, &found, &wakers).1);
+    (lines, found.kernel.is_some())
+}
+
+/// Opens the rings that there may be, and says of each device what it has.
+fn open(config: &Config, found: &FastPaths, wakers: &[Waker]) -> (Option<RingSet>, Vec<String>) {
+    let devices = devices(config.offload, &found.sites);
+    let Some(kernel) = found.kernel.as_ref().filter(|_| !devices.is_empty()) else {
+        return (None, Vec::new());
+    };
+    let addresses = config.call.interfaces.addresses();
+    let ports = addresses.map(|(_, address)| (address.ip, address.ports.min..=address.ports.max));
+    let (rings, sites) = io_xdp::open(&devices, ports, kernel.rings(), wakers);
+    (rings, lines(&sites))
+}
+
+/// The devices whose programs may steer to rings; one at tc cannot.
+fn devices(offload: Offload, sites: &[Site]) -> Vec<RingDevice> {
+    let served: &[Served] = match offload {
+        // Where XDP is generic a packet has been made for the stack already, and copying it saves little.
+        Offload::Auto => &[Served::Native],
+        Offload::AfXdp => &[Served::Native, Served::Generic],
+        Offload::Native | Offload::Tc | Offload::Generic | Offload::Off => &[],
+    };
+    let sites = sites.iter().filter(|site| served.contains(&site.served));
+    let device = |site: &Site| {
+        Some(RingDevice {
+            index: site.device?,
+            name: site.name.clone(),
+        })
+    };
+    sites.filter_map(device).collect()
+}
+
+/// A line for each device, or one for all if the same keeps them all from having rings.
+fn lines(sites: &[RingSite]) -> Vec<String> {
+    let none = |site: &RingSite| site.rings == 0 && site.why == sites[0].why;
+    match sites.first().and_then(|first| first.why.as_ref()) {
+        Some(why) if sites.len() > 1 && sites.iter().all(none) => vec![format!("no AF_XDP: {why}")],
+        _ => sites.iter().map(ToString::to_string).collect(),
     }
 }
 
-fn open(config: &Config, sites: &[Site], program: Rings, wakers: &[Waker]) -> io::Result<RingSet> {
-    let addresses = config.call.interfaces.addresses();
-    let ports = addresses.map(|(_, address)| (address.ip, address.ports.min..=address.ports.max));
-    // A program at tc cannot steer to rings.
-    let with_xdp = |site: &&Site| matches!(site.served, Served::Native | Served::Generic);
-    let sites = sites.iter().filter(with_xdp);
-    let devices: Vec<RingDevice> = sites
-        .filter_map(|site| {
-            Some(RingDevice {
-                index: site.device?,
-                name: site.name.clone(),
-            })
-        })
-        .collect();
-    io_xdp::open(&devices, ports, program, wakers)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_for_all_is_said_once() {
+        let site = |name: &str, rings, why: Option<&str>| RingSite {
+            name: name.into(),
+            rings,
+            queues: 1,
+            why: why.map(Into::into),
+            ..RingSite::default()
+        };
+        let [a, b] = ["eth0", "eth1"].map(|name| site(name, 0, Some("not here")));
+        assert_eq!(lines(&[]), [""; 0]);
+        assert_eq!(lines(&[a]), ["no AF_XDP on eth0: not here"]);
+        let a = site("eth0", 0, Some("not here"));
+        assert_eq!(lines(&[a, b]), ["no AF_XDP: not here"]);
+        let (a, b) = (site("eth0", 0, Some("not here")), site("eth1", 1, None));
+        assert_eq!(lines(&[a, b]).len(), 2);
+    }
 }

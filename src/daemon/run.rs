@@ -21,7 +21,7 @@ use super::parts::{
 };
 use super::rings;
 use super::service::{PidFile, notify};
-use crate::config::Config;
+use crate::config::{Config, Offload};
 use crate::control::udp::Front;
 use crate::datapath::serve;
 use crate::datapath::worker::{EventSink, WorkerCommand};
@@ -155,6 +155,9 @@ impl Daemon {
         let mut ports = Vec::new();
         let wakers: Vec<Waker> = (0..count).map(|_| Waker::new()).collect::<io::Result<_>>()?;
         let mut rings = rings::start(&config, &kernel, &wakers);
+        if rings.is_none() && config.no_fallback && config.offload == Offload::AfXdp {
+            return Err(StartError::NoFastPath("no AF_XDP rings".to_owned()));
+        }
         let backend = match rings {
             Some(_) => serve::beside_rings(),
             None => serve::choose(&config.sockets),

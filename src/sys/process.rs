@@ -41,6 +41,30 @@ pub fn set_descriptor_limit(count: u64) -> io::Result<()> {
     check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }).map(drop)
 }
 
+/// The bytes that this process may lock, after raising its limit as far as it may; `None` = as many as it likes.
+pub fn locked_memory_limit() -> Option<usize> {
+    const CAP_IPC_LOCK: u32 = 14;
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` lives across the call.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) }).ok()?;
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: as above. It only ever raises the limit, so that a failure changes nothing.
+    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
+    let unlimited = limit.rlim_max == libc::RLIM_INFINITY || has_capability(CAP_IPC_LOCK);
+    (!unlimited).then(|| usize::try_from(limit.rlim_max).unwrap_or(usize::MAX))
+}
+
+/// Whether a capability, by number, is in effect; true if the system does not tell.
+fn has_capability(number: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let held = line.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    held.is_none_or(|held| held >> number & 1 == 1)
+}
+
 /// Lets short sleeps of the calling thread end on time instead of up to 50 µs late.
 pub fn precise_sleeps() {
     // SAFETY: no pointers involved. A failure costs precision only.

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::kernel_net::{ALICE, BOB, Call, Ip, KernelNet, MODES};
+use crate::kernel_net::{ALICE, BOB, Call, Ip, KernelNet, WITH_RINGS};
 use crate::lab::wait_for;
 use crate::ng::{Request, Value};
 use crate::open_net::{answer, offer};
@@ -103,7 +103,7 @@ fn totals(reply: &Value, name: &str) -> i64 {
 
 #[test]
 fn recording_takes_a_call_out_of_the_kernel_and_lets_it_back() {
-    for mode in MODES {
+    for mode in WITH_RINGS {
         let id = &format!("moves-{mode}");
         let folder = std::env::temp_dir().join(format!("patchbay-{id}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -146,7 +146,7 @@ fn recording_takes_a_call_out_of_the_kernel_and_lets_it_back() {
 
 #[test]
 fn a_call_that_is_moved_under_load_never_mixes_its_plans() {
-    for mode in MODES {
+    for mode in WITH_RINGS {
         let id = &format!("reinvite-{mode}");
         let Some(net) = KernelNet::new(id, &[&format!("--offload={mode}")]) else {
             return;

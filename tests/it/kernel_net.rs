@@ -17,6 +17,8 @@ use crate::xdp::{index, pass};
 
 /// Ways into the kernel, as `--offload` names them.
 pub(crate) const MODES: [&str; 3] = ["native", "tc", "generic"];
+/// And the one in which what the kernel does not forward comes by rings.
+pub(crate) const WITH_RINGS: [&str; 4] = ["native", "tc", "generic", "auto"];
 
 /// Relay and party of each side, by address family.
 pub(crate) const ALICE: [&str; 2] = ["203.0.113.40", "2001:db8:1::40"];
@@ -65,7 +67,16 @@ impl KernelNet {
 
     /// The same with a relay that may do nothing with networks and programs.
     pub(crate) fn without_rights(topic: &str, options: &[&str]) -> Option<Self> {
-        if !have(&["setpriv"]) {
+        Self::under(
+            "setpriv --bounding-set=-net_admin,-sys_admin,-bpf,-perfmon",
+            topic,
+            options,
+        )
+    }
+
+    /// The same with a relay that is started by these words of a shell.
+    pub(crate) fn under(starter: &str, topic: &str, options: &[&str]) -> Option<Self> {
+        if !have(&["setpriv", "prlimit"]) {
             return None;
         }
         Self::running(
@@ -74,8 +85,7 @@ impl KernelNet {
             |_| {},
             |lab| {
                 let script = lab.folder().join("relay.sh");
-                let rights = "-net_admin,-sys_admin,-bpf,-perfmon";
-                let text = format!("#!/bin/sh\nexec setpriv --bounding-set={rights} {OURS} \"$@\"\n");
+                let text = format!("#!/bin/sh\nexec {starter} {OURS} \"$@\"\n");
                 std::fs::write(&script, text).unwrap();
                 std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
                 script.to_str().unwrap().into()
@@ -197,20 +207,7 @@ impl KernelNet {
 
     /// What `query` says about each RTP stream: its path, and why it takes no faster one.
     pub(crate) fn paths(&self, id: &str) -> Vec<(String, String)> {
-        let reply = self.relay.ng.ok(&Request::new("query").with("call-id", id));
-        let Some(Value::Dict(tags)) = reply.get("tags") else {
-            return Vec::new();
-        };
-        let medias = tags
-            .values()
-            .flat_map(|tag| tag.get("medias").map_or(&[][..], Value::items));
-        let streams = medias.flat_map(|media| media.get("streams").map_or(&[][..], Value::items));
-        let rtp = streams.filter(|stream| {
-            let flags = stream.get("flags").map_or(&[][..], Value::items);
-            flags.iter().any(|flag| flag.text() == "RTP")
-        });
-        rtp.map(|s| (s.text_of("path").into(), s.text_of("path reason").into()))
-            .collect()
+        paths(&self.relay, id)
     }
 
     /// Whether any program is attached to a device of the relay's host, at XDP or at tc.
@@ -218,6 +215,24 @@ impl KernelNet {
         let xdp = run(self.core.command("ip", &["link", "show", "dev", device])).contains("xdp");
         xdp || self.core.enter(|| tc_programs(index(device))) > 0
     }
+}
+
+/// What `query` says about each RTP stream of a call: its path, and why it takes no faster one.
+pub(crate) fn paths(relay: &Relay, id: &str) -> Vec<(String, String)> {
+    let reply = relay.ng.ok(&Request::new("query").with("call-id", id));
+    let Some(Value::Dict(tags)) = reply.get("tags") else {
+        return Vec::new();
+    };
+    let medias = tags
+        .values()
+        .flat_map(|tag| tag.get("medias").map_or(&[][..], Value::items));
+    let streams = medias.flat_map(|media| media.get("streams").map_or(&[][..], Value::items));
+    let rtp = streams.filter(|stream| {
+        let flags = stream.get("flags").map_or(&[][..], Value::items);
+        flags.iter().any(|flag| flag.text() == "RTP")
+    });
+    rtp.map(|s| (s.text_of("path").into(), s.text_of("path reason").into()))
+        .collect()
 }
 
 fn start(lab: &Lab, core: &Host, program: &str, options: &[String]) -> Relay {

@@ -4,14 +4,17 @@
 //! that passes the network stack has to pass.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use crate::kernel_net::{KernelNet, paths};
 use crate::lab::{Host, Lab, have, wait_for};
 use crate::ng::Request;
 use crate::open_net::{answer, media_address, offer};
 use crate::phone::Inline;
 use crate::relay::{OURS, RELAY_IP, Relay};
 use crate::rtp::{Party, meet, pace, talk};
+use crate::xdp::pass;
 
 const RELAY_IP6: &str = "2001:db8::1";
 /// Of the host at the other end of the wire.
@@ -30,6 +33,8 @@ struct Net {
     relay: Relay,
     core: Host,
     world: Host,
+    /// At the world's end, without which the relay's driver does not send from XDP.
+    _pass: OwnedFd,
     lab: Lab,
     options: Vec<String>,
 }
@@ -48,6 +53,7 @@ impl Net {
             host.ip(&format!("addr add {ip6}/64 dev eth0 nodad"));
         }
         core.nft(RULES);
+        let pass = pass(&world, "eth0");
         let both = [RELAY_IP, RELAY_IP6].map(|ip| format!("--interface={ip}"));
         let options: Vec<String> = both
             .into_iter()
@@ -58,6 +64,7 @@ impl Net {
             relay,
             core,
             world,
+            _pass: pass,
             lab,
             options,
         })
@@ -161,43 +168,94 @@ impl End {
     }
 }
 
+/// With `afxdp` all of them, with `auto` those that the kernel does not forward.
 #[test]
 fn calls_take_the_rings() {
-    let Some(net) = Net::new("rings", 1, &["--offload=afxdp", "--num-threads=1"]) else {
-        return;
-    };
-    let said = net.relay.said();
-    assert!(said.contains("AF_XDP on eth0: 1 queues, copy mode"), "{said}");
-    let before = net.relay.descriptors();
-    let ends = [
-        ("plain", End::new(WORLD_IP, 4000), End::new(WORLD_IP, 4002)),
-        ("ipv6", End::new(WORLD_IP6, 4004), End::new(WORLD_IP, 4006)),
-        (
-            "srtp-rtp",
-            End::new(WORLD_IP, 4008).secure(),
-            End::new(WORLD_IP6, 4010),
-        ),
-        (
-            "srtp-srtp",
-            End::new(WORLD_IP, 4012).secure(),
-            End::new(WORLD_IP, 4014).secure(),
-        ),
-    ];
-    for (id, alice, bob) in ends {
-        let (mut alice, mut bob) = net.call(id, &alice, &bob);
-        // The first packets leave by sockets: the way is being looked up.
-        let mut met = net.through_the_stack();
-        wait_for("the rings to know the way", Duration::from_secs(5), || {
-            meet(&mut alice, &mut bob);
-            talk(&mut alice, &mut bob, 1);
-            let before = std::mem::replace(&mut met, net.through_the_stack());
-            before == met
-        });
-        talk(&mut alice, &mut bob, 100);
-        assert_eq!(net.through_the_stack(), met, "{id}: past the network stack");
-        net.delete(id);
+    for (offload, plain) in [("afxdp", "afxdp"), ("auto", "kernel")] {
+        let option = format!("--offload={offload}");
+        let topic = format!("rings-{offload}");
+        let Some(net) = Net::new(&topic, 1, &[&option, "--num-threads=1"]) else {
+            return;
+        };
+        let said = net.relay.said();
+        assert!(said.contains("AF_XDP on eth0: 1 queues, copy mode"), "{said}");
+        let before = net.relay.descriptors();
+        let ends = [
+            ("plain", plain, End::new(WORLD_IP, 4000), End::new(WORLD_IP, 4002)),
+            ("ipv6", plain, End::new(WORLD_IP6, 4004), End::new(WORLD_IP, 4006)),
+            (
+                "srtp-rtp",
+                "afxdp",
+                End::new(WORLD_IP, 4008).secure(),
+                End::new(WORLD_IP6, 4010),
+            ),
+            (
+                "srtp-srtp",
+                "afxdp",
+                End::new(WORLD_IP, 4012).secure(),
+                End::new(WORLD_IP, 4014).secure(),
+            ),
+        ];
+        for (id, path, alice, bob) in ends {
+            let (mut alice, mut bob) = net.call(id, &alice, &bob);
+            // The first packets leave by sockets: the way is being looked up.
+            let mut met = net.through_the_stack();
+            wait_for("the way to be known", Duration::from_secs(5), || {
+                meet(&mut alice, &mut bob);
+                talk(&mut alice, &mut bob, 1);
+                let before = std::mem::replace(&mut met, net.through_the_stack());
+                before == met && paths(&net.relay, id).iter().all(|(taken, _)| taken == path)
+            });
+            talk(&mut alice, &mut bob, 100);
+            assert_eq!(net.through_the_stack(), met, "{id}: past the network stack");
+            net.delete(id);
+        }
+        net.relay.assert_nothing_left(before);
     }
-    net.relay.assert_nothing_left(before);
+}
+
+/// Rings need a right of their own and locked memory. Without them a line says so, and all the rest works.
+#[test]
+fn without_rings_there_are_sockets() {
+    let no_lock = "setpriv --bounding-set=-ipc_lock prlimit --memlock";
+    for (starter, rings, line) in [
+        (
+            "setpriv --bounding-set=-net_raw".to_owned(),
+            0,
+            "no AF_XDP: CAP_NET_RAW missing",
+        ),
+        (
+            format!("{no_lock}=1048576"),
+            0,
+            "no AF_XDP: the limit of locked memory",
+        ),
+        // Half of what there is for each of two devices, and no more than that.
+        (format!("{no_lock}=8388608"), 2, "1 queues, copy mode, 2560 KiB"),
+    ] {
+        let options = ["--offload=auto", "--num-threads=1"];
+        let Some(net) = KernelNet::under(&starter, "rings-rights", &options) else {
+            return;
+        };
+        let said = net.relay.said();
+        let lines: Vec<&str> = said
+            .lines()
+            .filter(|line| line.contains("offload: ") && line.contains("AF_XDP"))
+            .collect();
+        assert!(lines.iter().all(|said| said.contains(line)), "{starter}: {said}");
+        assert_eq!(lines.len(), rings.max(1), "{starter}: {said}");
+        let mut call = net.call("rights", crate::kernel_net::Ip::V4, crate::kernel_net::Ip::V4);
+        net.settle(&mut call);
+        net.talk_in_kernel(&mut call, 20);
+        let up = net.went_up();
+        // Comes to the daemon, by a ring if there is one.
+        let to = call.alice.peer().expect("a call");
+        let rtcp = [0x80, 201, 0, 1, 0, 0xa, 0x11, 0xce];
+        for _ in 0..20 {
+            call.alice.socket.send_to(&rtcp, to).expect("sending");
+        }
+        net.settle(&mut call);
+        assert_eq!(net.went_up() - up, if rings > 0 { 0 } else { 20 }, "{starter}");
+    }
 }
 
 /// More queues than workers, and the other way round: whichever worker has the call, and wherever its packets arrive.

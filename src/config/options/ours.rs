@@ -19,7 +19,9 @@ pub(super) const OPTIONS: &[Opt] = &[
     choice(
         "offload",
         &["auto", "native", "tc", "generic", "afxdp", "off"],
-        "Which fast path may forward packets beside the sockets; wins over table. With auto the best that each device has.",
+        "Fast paths beside the sockets; wins over table. native, tc, generic: the kernel forwards what needs no work, by a \
+         program of this kind. afxdp: nothing is forwarded in the kernel, all packets come by AF_XDP rings. auto: the \
+         best program that each device takes, and rings where it is native. off: sockets only.",
     ),
     choice(
         "srtp-passthrough",

@@ -29,7 +29,7 @@ use relay::{Batch, Outbox, Transmit};
 pub use counters::{RingCount, RingCounters};
 pub use directory::Directory;
 pub use handover::Mailbox;
-pub use setup::{RingDevice, RingSet, open};
+pub use setup::{RingDevice, RingSet, RingSite, open};
 
 use self::directory::Owner;
 use self::routes::Routes;
@@ -144,23 +144,7 @@ impl<S: Io> XdpIo<S> {
             let lost = self.rings.iter().map(|ring| ring.xsk.lost()).sum();
             self.counters.set(RingCount::Lost, lost);
         }
-        let mut sockets = false;
-        for index in 0..self.epoll.ready() {
-            match self.epoll.token(index) {
-                SOCKETS => sockets = true,
-                ring => self.check(ring as usize),
-            }
-        }
-        sockets
-    }
-
-    /// A ring that is reported with nothing in it may have lost its device; it would be reported for ever.
-    fn check(&self, index: usize) {
-        let Some(ring) = self.rings.get(index) else { return };
-        if !ring.xsk.has_received() && ring.xsk.is_broken() {
-            let _ = self.epoll.remove(ring.xsk.as_fd().as_raw_fd());
-            tracing::warn!(device = ring.device, "a device with rings is gone");
-        }
+        (0..self.epoll.ready()).any(|index| self.epoll.token(index) == SOCKETS)
     }
 
     /// Takes at most `most` packets from other workers and from the rings.

@@ -7,19 +7,21 @@
 //! Absent on purpose: memory shared between sockets (every packet is copied into a batch anyway), packets of more than
 //! one frame.
 
+mod device;
+mod ring;
+
 use std::io;
-use std::marker::PhantomData;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering, fence};
 
+pub use self::device::{mtu_of, queues_of};
+use self::ring::{Mapping, Ring};
 use super::socket::{check, set_option};
 
 /// Bytes that the kernel keeps free in front of a received packet.
 const HEADROOM: usize = 256;
-/// Frames below which there is no use in trying.
-const FRAMES_MIN: u32 = 64;
+/// Receiving frames below which there is no use in trying: a busy worker's queue has so many in a moment.
+const RECEIVE_MIN: u32 = 512;
 /// `XDP_MAX_TX_SKB_BUDGET`: packets that one system call sends in copy mode. Younger than the crate's constants.
 const MAX_TX_SKB_BUDGET: libc::c_int = 9;
 
@@ -52,7 +54,7 @@ impl Sizes {
 
     /// Half as much; the same if that is the least there is a use for.
     pub const fn halved(self) -> Self {
-        if self.send <= FRAMES_MIN || self.receive <= FRAMES_MIN {
+        if self.receive <= RECEIVE_MIN {
             return self;
         }
         Self {
@@ -75,6 +77,8 @@ pub struct Xsk {
     fd: OwnedFd,
     sizes: Sizes,
     zero_copy: bool,
+    /// The device sends nothing at the moment: it is down, or gone.
+    down: bool,
 }
 
 impl Xsk {
@@ -130,6 +134,7 @@ impl Xsk {
             fd,
             sizes,
             zero_copy: false,
+            down: false,
         };
         let frame = u64::from(sizes.frame);
         (0..u64::from(sizes.receive)).for_each(|n| xsk.fill.push(n * frame));
@@ -240,14 +245,14 @@ impl Xsk {
         true
     }
 
-    /// Makes the kernel send what was queued; false if it could not take all of it now.
-    pub fn flush(&mut self) -> bool {
+    /// Makes the kernel send what was queued. What it does not take now is [`is_sending`](Self::is_sending).
+    pub fn flush(&mut self) {
         self.send.publish();
         if self.zero_copy {
             if self.send.needs_wakeup() {
                 self.kick();
             }
-            return true;
+            return;
         }
         let mut left = self.send.untaken();
         while left > 0 {
@@ -255,18 +260,16 @@ impl Xsk {
             let now = self.send.untaken();
             // The call also succeeds without taking anything: on a device with fewer sending queues than receiving ones.
             if now == left {
-                return false;
+                return;
             }
             left = now;
-            self.reclaim();
         }
-        true
     }
 
-    /// What came of it shows in the ring.
-    fn kick(&self) {
+    /// What the kernel took shows in the ring.
+    fn kick(&mut self) {
         // SAFETY: no memory is given: null pointers with length zero.
-        unsafe {
+        let rc = unsafe {
             libc::sendto(
                 self.fd.as_raw_fd(),
                 std::ptr::null(),
@@ -274,8 +277,11 @@ impl Xsk {
                 libc::MSG_DONTWAIT,
                 std::ptr::null(),
                 0,
-            );
-        }
+            )
+        };
+        // Other errors pass by themselves: no memory, a full queue, a packet that the device did not take.
+        let error = check(rc as libc::c_int).err().and_then(|e| e.raw_os_error());
+        self.down = matches!(error, Some(libc::ENETDOWN | libc::ENXIO));
     }
 
     /// Takes back frames that were sent.
@@ -290,16 +296,10 @@ impl Xsk {
         }
     }
 
-    /// Something queued was not taken by the kernel yet.
+    /// Something queued was not taken by the kernel yet, and is worth another try. What a device that is down did not
+    /// take stays in the ring until somebody sends by it again.
     pub fn is_sending(&self) -> bool {
-        !self.zero_copy && self.send.untaken() > 0
-    }
-
-    /// An error that ends this socket: its device is gone.
-    pub fn is_broken(&self) -> bool {
-        let mut error: libc::c_int = 0;
-        let result = get_at(&self.fd, libc::SOL_SOCKET, libc::SO_ERROR, &mut error);
-        result.is_err() || error != 0
+        !self.zero_copy && !self.down && self.send.untaken() > 0
     }
 
     /// Packets that the kernel had no room for since the start.
@@ -318,29 +318,6 @@ impl AsFd for Xsk {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
-}
-
-/// Bytes of the longest IP packet that a device of this network namespace takes.
-pub fn mtu_of(device: &str) -> io::Result<usize> {
-    // SAFETY: no pointers involved.
-    let fd = check(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
-    // SAFETY: the kernel just gave us this descriptor, nobody else has it.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    // SAFETY: all-zero bytes are a valid ifreq.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    // The last byte stays zero.
-    let room = request.ifr_name.len() - 1;
-    if device.len() > room {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    for (to, from) in request.ifr_name.iter_mut().zip(device.bytes()) {
-        *to = from.cast_signed() as libc::c_char;
-    }
-    // SAFETY: the request lives across the call and has a name that ends with a zero.
-    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFMTU, &raw mut request) })?;
-    // SAFETY: this request fills in the MTU.
-    let mtu = unsafe { request.ifr_ifru.ifru_mtu };
-    usize::try_from(mtu).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 fn set<T>(fd: &OwnedFd, name: libc::c_int, value: &T) -> io::Result<()> {
@@ -380,145 +357,5 @@ fn get_at<T: Copy>(fd: &OwnedFd, level: libc::c_int, name: libc::c_int, value: &
         Ok(())
     } else {
         Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
-/// Memory that is unmapped when dropped.
-struct Mapping {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-// SAFETY: the mapping belongs to its owner alone (and to the kernel), whichever thread that is.
-unsafe impl Send for Mapping {}
-
-impl Mapping {
-    fn anonymous(len: usize) -> io::Result<Self> {
-        Self::map(len, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
-    }
-
-    fn map(len: usize, flags: libc::c_int, fd: libc::c_int, offset: libc::off_t) -> io::Result<Self> {
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping wherever the kernel likes; nothing that exists is touched.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, access, flags, fd, offset) };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, len })
-    }
-
-    /// `len` bytes at `offset`, if that is all inside.
-    fn slice(&self, offset: u64, len: usize) -> Option<NonNull<[u8]>> {
-        let offset = usize::try_from(offset).ok()?;
-        if offset.checked_add(len)? > self.len {
-            return None;
-        }
-        // SAFETY: inside the mapping, as was just checked.
-        let start = unsafe { self.start.add(offset) };
-        Some(NonNull::slice_from_raw_parts(start, len))
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and with its owner goes the last pointer into it.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
-    }
-}
-
-/// One ring, of which we are the producer or the consumer and the kernel the other.
-struct Ring<T> {
-    map: Mapping,
-    producer: usize,
-    consumer: usize,
-    flags: usize,
-    entries: usize,
-    mask: u32,
-    /// Our own index: of the next entry to be written or to be read.
-    next: u32,
-    of: PhantomData<T>,
-}
-
-impl<T: Copy> Ring<T> {
-    fn map(fd: &OwnedFd, offset: libc::off_t, at: &libc::xdp_ring_offset, count: u32) -> io::Result<Self> {
-        let len = at.desc as usize + count as usize * size_of::<T>();
-        let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
-        Ok(Self {
-            map: Mapping::map(len, flags, fd.as_raw_fd(), offset)?,
-            producer: at.producer as usize,
-            consumer: at.consumer as usize,
-            flags: at.flags as usize,
-            entries: at.desc as usize,
-            mask: count - 1,
-            next: 0,
-            of: PhantomData,
-        })
-    }
-
-    fn word(&self, offset: usize) -> &AtomicU32 {
-        // SAFETY: the kernel says that an aligned u32 is at this offset of the mapping, which lives as long as we do;
-        // both sides use it atomically only.
-        unsafe { self.map.start.add(offset).cast::<AtomicU32>().as_ref() }
-    }
-
-    fn entry(&self, index: u32) -> *mut T {
-        // SAFETY: the mask keeps the index below the number of entries, and the mapping holds them all.
-        unsafe {
-            self.map
-                .start
-                .add(self.entries)
-                .cast::<T>()
-                .as_ptr()
-                .add((index & self.mask) as usize)
-        }
-    }
-
-    /// Entries to be read; we are the consumer.
-    fn waiting(&self) -> u32 {
-        let there = self
-            .word(self.producer)
-            .load(Ordering::Acquire)
-            .wrapping_sub(self.next);
-        there.min(self.mask + 1)
-    }
-
-    /// Reads the next entry, one of those `waiting`.
-    fn pop(&mut self) -> T {
-        // SAFETY: inside the mapping, aligned as the kernel lays it out, written before its index was published.
-        let value = unsafe { self.entry(self.next).read() };
-        self.next = self.next.wrapping_add(1);
-        value
-    }
-
-    /// Gives the entries that were read back to the kernel.
-    fn release(&self) {
-        self.word(self.consumer).store(self.next, Ordering::Release);
-    }
-
-    /// Writes the next entry; we are the producer, and have seen to it that there is room.
-    fn push(&mut self, value: T) {
-        // SAFETY: inside the mapping, aligned as the kernel lays it out, not yet published.
-        unsafe { self.entry(self.next).write(value) };
-        self.next = self.next.wrapping_add(1);
-    }
-
-    /// Lets the kernel see what was written.
-    fn publish(&self) {
-        self.word(self.producer).store(self.next, Ordering::Release);
-    }
-
-    /// Entries written that the kernel has not taken yet.
-    fn untaken(&self) -> u32 {
-        self.next
-            .wrapping_sub(self.word(self.consumer).load(Ordering::Acquire))
-    }
-
-    /// Whether the kernel waits for a call. To be asked after [`publish`](Self::publish).
-    fn needs_wakeup(&self) -> bool {
-        // The kernel sets the flag and then looks for entries, we publish entries and then look for the flag: one of both
-        // must see what the other did.
-        fence(Ordering::SeqCst);
-        self.word(self.flags).load(Ordering::Relaxed) & libc::XDP_RING_NEED_WAKEUP != 0
     }
 }
