@@ -69,11 +69,26 @@ pub(crate) struct Terms {
     /// The callee's.
     pub(crate) callee: Option<Suite>,
     pub(crate) codec: sdp::Codec,
+    /// RTP and RTCP of each side share a port, without another to fall back to.
+    pub(crate) mux: bool,
 }
 
 impl Terms {
     fn secure(self) -> bool {
         self.caller.is_some() || self.callee.is_some()
+    }
+
+    fn body(self, addr: SocketAddr, crypto: Option<&Crypto>) -> String {
+        let mux = if self.mux { "a=rtcp-mux\r\n" } else { "" };
+        sdp::audio(addr, &self.codec, crypto) + mux
+    }
+
+    fn asked(self, message: Message) -> Message {
+        if self.mux {
+            message.with_list("rtcp-mux", &["require"])
+        } else {
+            message
+        }
     }
 }
 
@@ -112,7 +127,7 @@ impl Call {
     ) -> Result<Self> {
         let number = names.number();
         let offered = terms.caller.map(|suite| Crypto::new(1, suite, number));
-        let mut offer = names.offer(&sdp::audio(caller, &terms.codec, offered.as_ref()));
+        let mut offer = terms.asked(names.offer(&terms.body(caller, offered.as_ref())));
         if terms.record {
             offer = offer.with("record call", "yes");
         }
@@ -125,7 +140,7 @@ impl Call {
         let taken = seen
             .as_ref()
             .map(|seen| Crypto::new(seen.tag, seen.suite, number + 1));
-        let answer = names.answer(&sdp::audio(callee, &terms.codec, taken.as_ref()));
+        let answer = terms.asked(names.answer(&terms.body(callee, taken.as_ref())));
         let (caller_to, answer_sdp) = media(&ng.command(&answer).context("answer")?).context("answer")?;
         let answered = relays(terms.caller, &answer_sdp).context("answer")?;
         Ok(Self {

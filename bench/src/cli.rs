@@ -61,7 +61,7 @@ patchbay-load compare [options]   this relay beside a peer, one core each, in on
   --idle-calls N        calls held for memory and descriptors (1000)
   --seconds N           length of each load but those of a search (2)
   --only LIST           measurements, comma-separated: ceiling, idle, control, plain, partial, latency, xdp, srtp,
-                        afxdp, scale, overload, pause
+                        afxdp, scale, order, spray, overload, pause
   --out DIR             write DIR/compare-DATE.json, .md and .svg
   --relay-core N, --generator-core N   (1, 0)
 
@@ -166,13 +166,17 @@ pub(crate) enum Measurement {
     Afxdp,
     /// Processor time with 10,000 calls.
     Scale,
+    /// Every path of ours at the same rate.
+    Order,
+    /// Datagrams of nobody at the ports of calls.
+    Spray,
     /// Twice what can be carried, then half.
     Overload,
     /// A relay that stands still for a moment.
     Pause,
 }
 
-const MEASUREMENTS: [(&str, Measurement); 12] = [
+const MEASUREMENTS: [(&str, Measurement); 14] = [
     ("ceiling", Measurement::Ceiling),
     ("idle", Measurement::Idle),
     ("control", Measurement::Control),
@@ -183,6 +187,8 @@ const MEASUREMENTS: [(&str, Measurement); 12] = [
     ("srtp", Measurement::Srtp),
     ("afxdp", Measurement::Afxdp),
     ("scale", Measurement::Scale),
+    ("order", Measurement::Order),
+    ("spray", Measurement::Spray),
     ("overload", Measurement::Overload),
     ("pause", Measurement::Pause),
 ];

@@ -14,6 +14,8 @@ pub(crate) const CALLS_MAX: usize = 100_000;
 pub(crate) const BATCH_PACKETS_MAX: usize = 32;
 /// A sender that is further behind its schedule than this gives up the packets between, µs.
 pub(crate) const BEHIND_US_MAX: u64 = 5_000;
+/// The same of the sender in the kernel, which is seldom late; to make up for it is a burst that nobody asked for, µs.
+pub(crate) const KERNEL_BEHIND_US_MAX: u64 = 500;
 /// Counters a flow remembers to tell a late packet from a second copy, packets.
 pub(crate) const SEQUENCE_WINDOW: u64 = 1_024;
 /// Latencies above this count as this, ns.

@@ -278,6 +278,11 @@ impl MediaLoad {
         self.generator.trial(rate, duration, watch)
     }
 
+    /// From now on also sends datagrams of nobody to random ports of the relay; none if the rate is 0.
+    pub(crate) fn spray(&mut self, rate: f64, ports: (u16, u16)) -> Result<()> {
+        self.generator.spray(rate, ports)
+    }
+
     /// Packets/s of all flows in real time.
     pub(crate) fn real_time(&self) -> f64 {
         self.generator.flow_count() as f64 * self.setup.talk.per_second()

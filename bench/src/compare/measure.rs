@@ -1,13 +1,14 @@
 //! Measurements without media, each against one freshly started relay; and how fast the generator is itself.
 
-use std::net::{IpAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use srtp::Suite;
 
 use super::lab::UnderTest;
-use crate::calls::Terms;
+use super::session::PARTS;
+use crate::calls::{Call, Names, Terms};
 use crate::crypto::Crypto;
 use crate::media::flows::{Flows, Route, Talk};
 use crate::media::generator::{Generator as _, Trial, unwatched};
@@ -17,6 +18,7 @@ use crate::media::udp;
 use crate::media::xdp::XdpLoad;
 use crate::ng::Client;
 use crate::ng_load::{self, Outcome, Until, Wait};
+use crate::report::median;
 use crate::rtp_load::SEARCH;
 use crate::sys::process::Usage;
 
@@ -72,6 +74,41 @@ pub(crate) struct Idle {
 /// The highest rate of the generator itself, with the flows of that many calls; and the latency of cable and generator
 /// alone at half of it, p99 in µs.
 pub(crate) fn ceiling(reflector: &UnderTest, calls: usize, media: Media) -> Result<(f64, f64)> {
+    let mut load = reflected(reflector, calls, media)?;
+    let range = Range {
+        from: 300_000.0,
+        ..SEARCH
+    };
+    let limit = search::highest(range, |rate| {
+        let trial = load.trial(rate, TRIAL, &mut unwatched)?;
+        eprintln!("    {}", summary(&trial));
+        Ok(trial.carried() && trial.generator_kept_up())
+    })?;
+    let p99_us = if limit > 0.0 {
+        latency_at(&mut load, limit / 2.0)?
+    } else {
+        0.0
+    };
+    Ok((limit, p99_us))
+}
+
+/// The latency of cable and generator alone at a rate, p99 in µs.
+pub(crate) fn latency_alone(reflector: &UnderTest, calls: usize, rate: f64) -> Result<f64> {
+    latency_at(&mut reflected(reflector, calls, Media::Plain)?, rate)
+}
+
+/// The middle of some trials, as [`super::session::Session::steady`] has it.
+fn latency_at(load: &mut XdpLoad, rate: f64) -> Result<f64> {
+    let parts = (0..PARTS).map(|_| {
+        load.trial(rate, TRIAL, &mut unwatched)?;
+        Ok(load.latency().us(0.99))
+    });
+    let parts = parts.collect::<Result<Vec<_>>>()?;
+    Ok(median(&parts).unwrap_or(0.0))
+}
+
+/// Flows of that many calls, against a reflector.
+fn reflected(reflector: &UnderTest, calls: usize, media: Media) -> Result<XdpLoad> {
     let ports: Vec<_> = (0..calls * 2)
         .map(|_| udp::bind(reflector.local))
         .collect::<Result<_>>()?;
@@ -101,20 +138,20 @@ pub(crate) fn ceiling(reflector: &UnderTest, calls: usize, media: Media) -> Resu
         });
     let talk = Talk::Made(Payload::default());
     let flows = Flows::new(&talk, routes.collect::<Result<Vec<_>>>()?);
-    let mut load = XdpLoad::new(&reflector.device, &talk, flows, ports)?;
-    let range = Range {
-        from: 300_000.0,
-        ..SEARCH
-    };
-    let limit = search::highest(range, |rate| {
-        let trial = load.trial(rate, TRIAL, &mut unwatched)?;
-        eprintln!("    {}", summary(&trial));
-        Ok(trial.carried() && trial.generator_kept_up())
-    })?;
-    if limit > 0.0 {
-        load.trial(limit / 2.0, TRIAL, &mut unwatched)?;
+    XdpLoad::new(&reflector.device, &talk, flows, ports)
+}
+
+/// Descriptors per call that stands, of calls with such terms.
+pub(crate) fn descriptors(relay: &UnderTest, terms: Terms) -> Result<usize> {
+    let mut ng = connect(relay)?;
+    let before = Usage::of(relay.pid)?.descriptors;
+    for index in 0..WARM_CALLS {
+        let names = Names::new("count", index as u64);
+        let port = |port: u16| SocketAddr::from((relay.local, port));
+        Call::set_up(&mut ng, names, port(30_000), port(40_000), terms)?;
     }
-    Ok((limit, load.latency().us(0.99)))
+    let grown = Usage::of(relay.pid)?.descriptors.saturating_sub(before);
+    Ok((grown as usize).div_ceil(WARM_CALLS))
 }
 
 /// Memory and descriptors per call that stands and does nothing.

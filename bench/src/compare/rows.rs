@@ -163,6 +163,15 @@ impl Rows {
         note.clone_into(&mut self.row(kind, calls).note);
     }
 
+    /// Says something more about a row.
+    pub(crate) fn note_more(&mut self, kind: &Kind, calls: Option<usize>, note: &str) {
+        let said = &mut self.row(kind, calls).note;
+        if !said.is_empty() {
+            said.push_str("; ");
+        }
+        said.push_str(note);
+    }
+
     fn row(&mut self, kind: &Kind, calls: Option<usize>) -> &mut Row {
         let found = self
             .0

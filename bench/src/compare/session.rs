@@ -7,17 +7,22 @@ use anyhow::Result;
 use super::lab::UnderTest;
 use super::measure::{Media, connect};
 use super::rows::Figure;
+use crate::calls::Terms;
 use crate::media::flows::Talk;
 use crate::media::generator::Trial;
 use crate::media::payload::Payload;
 use crate::media::search::Range;
 use crate::plot::Point;
+use crate::report::median;
 use crate::rtp_load::{MediaLoad, SEARCH, Setup, Stage};
 
 /// Length of one trial of a search.
 const TRIAL: Duration = Duration::from_millis(400);
 /// Endpoint learning takes three seconds; before that a relay does more work per packet.
 const SETTLING: Duration = Duration::from_millis(3_300);
+
+/// Trials of which [`Session::steady`] takes the middle.
+pub(crate) const PARTS: u32 = 5;
 
 /// Calls on a relay.
 pub(crate) struct Session<'a> {
@@ -35,12 +40,17 @@ struct Spent(u64, u64);
 impl<'a> Session<'a> {
     /// Sets calls up and lets them settle.
     pub(crate) fn open(relay: &'a UnderTest, calls: usize, media: Media) -> Result<Self> {
+        Self::open_with(relay, calls, media.terms())
+    }
+
+    /// The same with terms of one's own.
+    pub(crate) fn open_with(relay: &'a UnderTest, calls: usize, terms: Terms) -> Result<Self> {
         let setup = Setup {
             calls,
             local: relay.local,
             sockets: 1,
             device: Some(relay.device.clone()),
-            terms: media.terms(),
+            terms,
             talk: Talk::Made(Payload::default()),
         };
         let mut load = MediaLoad::new(connect(relay)?, setup)?;
@@ -60,6 +70,37 @@ impl<'a> Session<'a> {
         let point = point(&trial, self.load.latency(), before, spent(self.relay)?);
         self.points.push(point);
         Ok((trial, point))
+    }
+
+    /// One trial, and the processor time that it took in all, ns.
+    pub(crate) fn measured(&mut self, rate: f64, seconds: f64) -> Result<(Trial, u64)> {
+        let before = spent(self.relay)?;
+        let trial = self.load.trial(rate, Duration::from_secs_f64(seconds))?;
+        let after = spent(self.relay)?;
+        Ok((trial, after.0 + after.1 - before.0 - before.1))
+    }
+
+    /// Several trials at a rate, no packet left out of any, and of each figure the one in the middle: a machine that
+    /// stands still for some milliseconds, as virtual ones do, spoils the 99th percentile of one trial, not of most.
+    pub(crate) fn steady(&mut self, rate: f64, seconds: f64) -> Result<Point> {
+        let parts = (0..PARTS).map(|_| Ok(self.trial(rate, seconds / f64::from(PARTS))?.1));
+        let points = parts.collect::<Result<Vec<_>>>()?;
+        let middle = |figure: fn(&Point) -> f64| {
+            median(&points.iter().map(figure).collect::<Vec<_>>()).unwrap_or(f64::NAN)
+        };
+        Ok(Point {
+            rate: middle(|point| point.rate),
+            loss: middle(|point| point.loss),
+            p50_us: middle(|point| point.p50_us),
+            p99_us: middle(|point| point.p99_us),
+            p99_9_us: middle(|point| point.p99_9_us),
+            cpu_ns: Some(middle(|point| point.cpu_ns.unwrap_or(f64::NAN))),
+        })
+    }
+
+    /// From now on also sends datagrams of nobody to random ports of the relay; none if the rate is 0.
+    pub(crate) fn spray(&mut self, rate: f64, ports: (u16, u16)) -> Result<()> {
+        self.load.spray(rate, ports)
     }
 
     /// Packets/s of all calls in real time.

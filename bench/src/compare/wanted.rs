@@ -134,10 +134,38 @@ pub(crate) fn descriptors() -> Kind {
 /// Ours at many calls beside ours at 1,000: at most 1.5 times as much.
 pub(crate) fn scale(path: &'static str) -> Kind {
     let name = match path {
-        "xdp" => "XDP, ours with many calls beside ours with 1,000 (as `peer`)",
+        "native" => "XDP, ours with many calls beside ours with 1,000 (as `peer`)",
         _ => "sockets, ours with many calls beside ours with 1,000 (as `peer`)",
     };
     kind(name, "ns per packet", vec![Times(1.0 / 1.5)])
+}
+
+/// What a packet costs by each path at the same rate.
+pub(crate) fn order(path: &str) -> Kind {
+    let name = match path {
+        "native" => "plain RTP, one rate for all paths: native XDP",
+        "tc" => "plain RTP, one rate for all paths: tc",
+        "generic" => "plain RTP, one rate for all paths: generic XDP",
+        "afxdp" => "plain RTP, one rate for all paths: AF_XDP",
+        _ => "plain RTP, one rate for all paths: sockets",
+    };
+    kind(name, "ns per packet", vec![])
+}
+
+pub(crate) fn sprayed_loss(path: &str) -> Kind {
+    let name = match path {
+        "native" => "loss of calls under a spray at the relay's ports, XDP",
+        _ => "loss of calls under a spray at the relay's ports, sockets",
+    };
+    kind(name, "%", vec![AtMost(0.1)])
+}
+
+pub(crate) fn sprayed_cost(path: &str) -> Kind {
+    let name = match path {
+        "native" => "processor time per datagram of a spray, XDP",
+        _ => "processor time per datagram of a spray, sockets",
+    };
+    kind(name, "ns", vec![])
 }
 
 pub(crate) fn dead_after_overload() -> Kind {

@@ -94,6 +94,7 @@ impl<I: PacketIo> Generator for Paced<I> {
             forgiven: pacer.forgiven(),
             rate: pacer.rate(),
             seconds,
+            sprayed: 0,
             totals: self.flows.totals(),
         })
     }

@@ -28,6 +28,8 @@ pub(crate) struct Trial {
     pub(crate) forgiven: u64,
     /// Packets that the network device refused, where that can be seen; they count as never sent.
     pub(crate) refused: u64,
+    /// Datagrams of nobody that were sent beside the flows.
+    pub(crate) sprayed: u64,
     pub(crate) totals: Totals,
     /// How long after the last packet was sent the last one arrived, seconds: a relay that forwards less than it gets
     /// fills its buffers first, and loses nothing until they are full.
@@ -94,6 +96,12 @@ pub(crate) fn unwatched(moment: Moment) -> Next {
 pub(crate) trait Generator {
     /// Sends at `rate` packets/s over all flows for `duration`, then waits for what is still under way.
     fn trial(&mut self, rate: f64, duration: Duration, watch: &mut Watch<'_>) -> Result<Trial>;
+
+    /// From now on also sends that many datagrams/s with random bytes and source ports to random ports of a range of the
+    /// relay's; none if the rate is 0.
+    fn spray(&mut self, _rate: f64, _ports: (u16, u16)) -> Result<()> {
+        bail!("only a generator past the sockets can spray")
+    }
 
     /// Latencies of the last trial.
     fn latency(&self) -> &Latency;

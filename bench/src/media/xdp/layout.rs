@@ -46,13 +46,14 @@ unsafe impl Plain for u64 {}
 
 layout! {
     /// What the programs are told, and what they tell.
-    Control: 176 {
+    Control: 208 {
         due: u64, period: u64, behind_max: u64, end: u64,
         mode: u32, device: u32, flows: u32, words: u32, slots: u32, samples_max: u32, sample_every: u32,
         ssrc_base: u32, ssrc_inverse: u32, port_min: u16, port_max: u16,
         turn: u32, slot: u32,
         forgiven: u64, runs: u64, last_arrival: u64, received: u64, corrupted: u64, misdelivered: u64,
         foreign: u64, samples: u64, sums: [u64; 4],
+        spray_period: u64, spray_due: u64, spray_min: u16, spray_max: u16, spray_pad: u32, sprayed: u64,
     }
     /// A flow as its packets are made.
     Flow: 88 {

@@ -56,6 +56,13 @@ struct control {
 	__u64 foreign;
 	__u64 samples;          // that were wanted
 	__u64 sums[4];          // UDP checksums: right, left to the device, none, wrong
+	// A spray: datagrams of nobody to ports of the relay. Written by the user's side, but the last.
+	__u64 spray_period;     // between two, ns << 10; 0 if there is none
+	__u64 spray_due;        // when the next one leaves, ns << 10
+	__u16 spray_min;        // ports
+	__u16 spray_max;
+	__u32 pad;
+	__u64 sprayed;
 };
 
 // A flow as its packets are made.
@@ -108,7 +115,7 @@ struct sample {
 	__u8 bytes[SAMPLE_BYTES];
 };
 
-_Static_assert(sizeof(struct control) == 176, "layout");
+_Static_assert(sizeof(struct control) == 208, "layout");
 _Static_assert(sizeof(struct flow) == 88, "layout");
 _Static_assert(sizeof(struct arrival) == 64, "layout");
 _Static_assert(sizeof(struct expected) == 24, "layout");
@@ -294,6 +301,34 @@ static __always_inline int send_prepared(struct xdp_md *ctx, struct control *c, 
 	return bpf_redirect(c->device, 0);
 }
 
+// A datagram of the length of a test packet with random bytes, from a port that is no party's to one of the relay's.
+static __always_inline int send_spray(struct xdp_md *ctx, struct control *c)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct packet *packet = data;
+	__u32 zero = 0, ports = (__u32)c->spray_max - c->spray_min + 1;
+	struct flow *flow = bpf_map_lookup_elem(&flows, &zero);
+	__u64 word = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
+
+	if (!flow || ports == 0 || (void *)(packet + 1) > end)
+		return XDP_ABORTED;
+	c->sprayed++;
+	for (__u32 i = 0; i < HEADERS - 2; i += 8)
+		store64(data + i, load64(flow->headers + i));
+	// Parties have ports that the system chose, which are above.
+	packet->source_port = bpf_htons(1024 + bpf_get_prandom_u32() % 30000);
+	packet->dest_port = bpf_htons(c->spray_min + bpf_get_prandom_u32() % ports);
+	packet->sum = 0;
+	for (__u32 i = 0; i < WORDS_MAX + 5; i++) {
+		__u64 *at = data + HEADERS + i * 8;
+		if ((void *)(at + 1) > end)
+			break;
+		*at = word;
+		word = (word ^ word >> 29) * STEP;
+	}
+	return bpf_redirect(c->device, 0);
+}
+
 static __always_inline int transmit(struct xdp_md *ctx, struct control *c)
 {
 	__u64 now, scaled;
@@ -301,7 +336,16 @@ static __always_inline int transmit(struct xdp_md *ctx, struct control *c)
 	c->runs++;
 	now = bpf_ktime_get_ns();
 	scaled = now << 10;
-	if (scaled < c->due || now >= c->end)
+	if (now >= c->end)
+		return XDP_DROP;
+	if (c->spray_period && scaled >= c->spray_due) {
+		// What could not leave in time is not made up for.
+		c->spray_due += c->spray_period;
+		if (scaled > c->spray_due + c->behind_max)
+			c->spray_due = scaled;
+		return send_spray(ctx, c);
+	}
+	if (scaled < c->due)
 		return XDP_DROP;
 	if (scaled - c->due > c->behind_max && c->period) {
 		__u64 packets = (scaled - c->due - c->behind_max) / c->period;

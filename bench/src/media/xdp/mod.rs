@@ -28,7 +28,7 @@ use super::generator::{Generator, LOOK, Moment, Next, Trial, Watch};
 use super::payload::PACKET_BYTES_MAX;
 use super::{link, stamp};
 use crate::hist::Latency;
-use crate::limits::{BEHIND_US_MAX, PREPARED_SLOTS_MAX, SAMPLES_MAX};
+use crate::limits::{KERNEL_BEHIND_US_MAX, PREPARED_SLOTS_MAX, SAMPLES_MAX};
 use crate::sys::{clock, signals};
 
 pub(crate) use self::kernel::Reflector;
@@ -112,7 +112,7 @@ impl XdpLoad {
     fn describe_control(&mut self, device: u32, talk: &Talk) {
         let ports = || self.flows.routes().map(|route| route.sink.port());
         let control = Control {
-            behind_max: BEHIND_US_MAX * 1_000 * SCALE,
+            behind_max: KERNEL_BEHIND_US_MAX * 1_000 * SCALE,
             mode: if self.prepared { PREPARED } else { MADE },
             device,
             flows: self.flows.len() as u32,
@@ -151,7 +151,7 @@ impl XdpLoad {
         self.kernel.control.update(0, |control| {
             (control.forgiven, control.runs, control.samples) = (0, 0, 0);
             (control.corrupted, control.misdelivered, control.foreign) = (0, 0, 0);
-            control.sums = [0; 4];
+            (control.sums, control.sprayed) = ([0; 4], 0);
         });
     }
 
@@ -211,7 +211,7 @@ impl XdpLoad {
         let now = clock::monotonic_ns();
         self.kernel.control.update(0, |control| {
             (control.due, control.period) = (now * SCALE, period(*rate));
-            control.end = now + left;
+            (control.end, control.spray_due) = (now + left, now * SCALE);
         });
         let mut look = Instant::now() + LOOK;
         loop {
@@ -381,8 +381,22 @@ impl Generator for XdpLoad {
             rate,
             seconds: sending.as_secs_f64(),
             forgiven: self.kernel.control.read(0).forgiven,
+            sprayed: self.kernel.control.read(0).sprayed,
             totals,
         })
+    }
+
+    fn spray(&mut self, rate: f64, (lowest, highest): (u16, u16)) -> Result<()> {
+        // A frame of another length is there for a moment only.
+        ensure!(
+            !self.prepared,
+            "a spray goes beside packets that are made, not prepared"
+        );
+        self.kernel.control.update(0, |control| {
+            control.spray_period = if rate > 0.0 { period(rate) } else { 0 };
+            (control.spray_min, control.spray_max) = (lowest, highest);
+        });
+        Ok(())
     }
 
     fn latency(&self) -> &Latency {
