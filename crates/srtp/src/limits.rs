@@ -4,10 +4,15 @@
 /// as much under one index (RFC 3711 §4.1.1).
 pub const PACKET_LEN_MAX: usize = 65_535;
 
-/// Synchronisation sources whose state one context keeps; the one that was heard longest ago is forgotten first. An
-/// SSRC that comes back after so many others begins at rollover counter 0, like a new one.
+/// Synchronisation sources whose state one context keeps; the one that was heard longest ago is forgotten first. One
+/// that comes back to a receiver after so many others begins at rollover counter 0, like a new one; a sender goes on
+/// where it was ([`SSRCS_PAST_MAX`]).
 // COMPAT(rtpengine): the same number, so that a call with many sources behaves the same.
 pub const SSRCS_MAX: usize = 20;
+
+/// Sources beyond [`SSRCS_MAX`] of which a sender keeps the highest index, so that none comes a second time. Beyond
+/// those nothing new is sent under the key.
+pub const SSRCS_PAST_MAX: usize = 1_000;
 
 /// Those that a context has room for from the start: a party has one for its voice, and another after a change.
 pub const SSRCS_FIRST: usize = 2;

@@ -7,7 +7,7 @@ use rtp::{Header, Ssrc};
 use crate::batch::Kind;
 use crate::frame::{ENCRYPTED, RTCP_HEADER_LEN, RtcpAt, RtpAt, Shape, Trailer};
 use crate::hmac::{self, Text};
-use crate::limits::{PACKET_LEN_MAX, RTCP_INDEX_MAX, RTCP_INDEX_SKIP, RTP_INDEX_MAX};
+use crate::limits::{PACKET_LEN_MAX, RTCP_INDEX_MAX, RTCP_INDEX_SKIP, RTP_INDEX_MAX, SSRCS_PAST_MAX};
 use crate::session::{Session, put_tag};
 use crate::state::State;
 use crate::streams::{Streams, nearest};
@@ -23,6 +23,8 @@ pub struct Sender {
     session: Option<Session>,
     shape: Shape,
     rtp: Streams,
+    /// Highest index of each SSRC that is no longer among those.
+    past: Vec<(Ssrc, u64)>,
     /// One count for all SSRCs: it cannot fall back when one of them is forgotten.
     rtcp_next: u64,
     repeats: bool,
@@ -61,6 +63,7 @@ impl Sender {
             shape: Shape::new(&params),
             params,
             rtp: Streams::new(),
+            past: Vec::new(),
             rtcp_next: 0,
             repeats: false,
         }
@@ -77,6 +80,7 @@ impl Sender {
     pub fn renew(&mut self, params: Params) {
         if !params.shares_key_with(&self.params) {
             self.rtp.clear();
+            self.past.clear();
             self.rtcp_next = 0;
         }
         self.session = session(&params);
@@ -141,7 +145,7 @@ impl Sender {
         let header = Header::peek(packet).ok_or(Reject::Malformed)?;
         let header_len = rtp::header_len(packet).ok_or(Reject::Malformed)?;
         let index = match self.rtp.window(header.ssrc) {
-            None => u64::from(header.seq.0),
+            None => self.first_index(header)?,
             Some(window) => {
                 let index = nearest(window.highest(), header.seq).ok_or(Reject::TooOld)?;
                 if !self.repeats {
@@ -159,8 +163,26 @@ impl Sender {
             trailer,
             ssrc: header.ssrc.0,
         };
-        self.rtp.record(header.ssrc, index);
+        if let Some(forgotten) = self.rtp.record(header.ssrc, index) {
+            self.past.retain(|(ssrc, _)| *ssrc != header.ssrc);
+            // All its room at once: no other packet allocates.
+            self.past.reserve_exact(SSRCS_PAST_MAX - self.past.len());
+            self.past.push((forgotten.ssrc, forgotten.window.highest()));
+        }
         Ok(Ticket(Place::Rtp(at, index)))
+    }
+
+    /// The index of a packet whose SSRC is not among those kept: it is new, or comes back after many others.
+    #[cold]
+    fn first_index(&self, header: Header) -> Result<u64, Reject> {
+        match self.past.iter().find(|(ssrc, _)| *ssrc == header.ssrc) {
+            // Which of the indices below were used is no longer known.
+            Some((_, highest)) => nearest(*highest, header.seq)
+                .filter(|index| index > highest)
+                .ok_or(Reject::TooOld),
+            None if self.rtp.is_full() && self.past.len() >= SSRCS_PAST_MAX => Err(Reject::KeyExhausted),
+            None => Ok(header.seq.0.into()),
+        }
     }
 
     fn take_rtcp(&mut self, buf: &[u8], len: usize) -> Result<Ticket, Reject> {
@@ -214,13 +236,14 @@ impl Sender {
 
     /// All counts, without keys.
     pub fn state(&self) -> State {
-        State::new(self.rtp.list(), &[], self.rtcp_next)
+        State::new(self.rtp.list(), &[], self.rtcp_next).with_past(&self.past)
     }
 
     /// Goes on where another sender with the same key stopped. Leaves out some SRTCP indices, as the state may be a
     /// little older than the last packet.
     pub fn resume(&mut self, state: &State) {
         self.rtp.resume(state.rtp());
+        self.past = state.past().to_vec();
         self.rtcp_next = state.rtcp_next() + RTCP_INDEX_SKIP;
     }
 }

@@ -1,11 +1,12 @@
 //! The counts of a context as plain data: rollover counters and replay windows. Holds no key.
 //!
 //! The byte form, all numbers big-endian: version (1 byte); how many SRTP streams (1), each with SSRC (4), highest
-//! index (8) and the ring of what was seen (72); how many SRTCP streams (1), each the same; next SRTCP index (8).
+//! index (8) and the ring of what was seen (72); how many SRTCP streams (1), each the same; next SRTCP index (8); then, to
+//! the end, the SSRCs that a sender only knows the highest index of, each with SSRC (4) and index (8).
 
 use rtp::Ssrc;
 
-use crate::limits::{RTCP_INDEX_MAX, RTP_INDEX_MAX, SSRCS_MAX};
+use crate::limits::{RTCP_INDEX_MAX, RTP_INDEX_MAX, SSRCS_MAX, SSRCS_PAST_MAX};
 use crate::replay::{Seen, Window};
 use crate::streams::Stream;
 
@@ -18,6 +19,7 @@ pub struct State {
     rtp: Vec<Stream>,
     rtcp: Vec<Stream>,
     rtcp_next: u64,
+    past: Vec<(Ssrc, u64)>,
 }
 
 /// Why bytes are no state.
@@ -37,7 +39,17 @@ impl State {
             rtp: rtp.to_vec(),
             rtcp: rtcp.to_vec(),
             rtcp_next,
+            past: Vec::new(),
         }
+    }
+
+    pub(crate) fn with_past(mut self, past: &[(Ssrc, u64)]) -> Self {
+        self.past = past.to_vec();
+        self
+    }
+
+    pub(crate) fn past(&self) -> &[(Ssrc, u64)] {
+        &self.past
     }
 
     pub(crate) fn rtp(&self) -> &[Stream] {
@@ -70,6 +82,10 @@ impl State {
             }
         }
         out.extend(self.rtcp_next.to_be_bytes());
+        for (ssrc, highest) in &self.past {
+            out.extend(ssrc.0.to_be_bytes());
+            out.extend(highest.to_be_bytes());
+        }
         out
     }
 
@@ -99,9 +115,29 @@ impl Reader<'_> {
         let rtp = self.streams(RTP_INDEX_MAX)?;
         let rtcp = self.streams(RTCP_INDEX_MAX)?;
         let rtcp_next = u64::from_be_bytes(self.take()?);
+        let past = self.past(&rtp)?;
         // A sender that has used all of them, and resumed since, stands a little above the highest.
-        let possible = rtcp_next <= RTCP_INDEX_MAX * 2 && self.rest.is_empty();
-        possible.then_some(State { rtp, rtcp, rtcp_next })
+        let possible = rtcp_next <= RTCP_INDEX_MAX * 2;
+        possible.then_some(State {
+            rtp,
+            rtcp,
+            rtcp_next,
+            past,
+        })
+    }
+
+    fn past(&mut self, rtp: &[Stream]) -> Option<Vec<(Ssrc, u64)>> {
+        let mut past: Vec<(Ssrc, u64)> = Vec::new();
+        while !self.rest.is_empty() {
+            let ssrc = Ssrc(u32::from_be_bytes(self.take()?));
+            let highest = u64::from_be_bytes(self.take()?);
+            let known = rtp.iter().any(|s| s.ssrc == ssrc) || past.iter().any(|(s, _)| *s == ssrc);
+            if known || highest > RTP_INDEX_MAX || past.len() == SSRCS_PAST_MAX {
+                return None;
+            }
+            past.push((ssrc, highest));
+        }
+        Some(past)
     }
 
     fn streams(&mut self, index_max: u64) -> Option<Vec<Stream>> {
@@ -131,12 +167,15 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
+    /// Bytes of an SSRC of the past, the last in the form.
+    const PAST_LEN: usize = 12;
+
     fn state() -> State {
         let stream = |ssrc, index| Stream {
             ssrc: Ssrc(ssrc),
             window: Window::new(index),
         };
-        State::new(&[stream(1, 0x5_1234), stream(2, 7)], &[stream(1, 9)], 77)
+        State::new(&[stream(1, 0x5_1234), stream(2, 7)], &[stream(1, 9)], 77).with_past(&[(Ssrc(3), 5)])
     }
 
     #[test]
@@ -150,7 +189,7 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let bytes = state().to_bytes();
-        for len in 0..bytes.len() {
+        for len in (0..bytes.len()).filter(|len| len + PAST_LEN != bytes.len()) {
             assert_eq!(
                 State::from_bytes(&bytes[..len]),
                 Err(StateError::Malformed),

@@ -62,13 +62,20 @@ impl Streams {
         self.list.push(stream);
     }
 
+    /// Whether a new SSRC would have another forgotten.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() == SSRCS_MAX
+    }
+
     /// Remembers that `index` was used, forgetting the SSRC heard longest ago if this one is new and there is no room.
+    /// Returns who was forgotten.
     #[inline]
-    pub(crate) fn record(&mut self, ssrc: Ssrc, index: u64) {
+    pub(crate) fn record(&mut self, ssrc: Ssrc, index: u64) -> Option<Stream> {
         let at = self.list.iter().position(|s| s.ssrc == ssrc);
+        let mut forgotten = None;
         let at = at.unwrap_or_else(|| {
-            if self.list.len() == SSRCS_MAX {
-                self.list.pop();
+            if self.is_full() {
+                forgotten = self.list.pop();
             }
             let window = Window::new(index);
             self.push(Stream { ssrc, window });
@@ -80,6 +87,7 @@ impl Streams {
         if let Some(stream) = self.list.first_mut() {
             stream.window.mark(index);
         }
+        forgotten
     }
 }
 
@@ -124,7 +132,7 @@ mod tests {
         let room = streams.list.capacity();
         let count = u32::try_from(SSRCS_MAX).expect("small");
         for ssrc in 0..count {
-            streams.record(Ssrc(ssrc), 7);
+            assert_eq!(streams.record(Ssrc(ssrc), 7), None);
             let expected = if streams.list.len() <= room {
                 room
             } else {
@@ -132,8 +140,9 @@ mod tests {
             };
             assert_eq!(streams.list.capacity(), expected, "it grows once");
         }
-        streams.record(Ssrc(0), 8);
-        streams.record(Ssrc(count), 1);
+        assert_eq!(streams.record(Ssrc(0), 8), None);
+        let forgotten = streams.record(Ssrc(count), 1).map(|stream| stream.ssrc);
+        assert_eq!(forgotten, Some(Ssrc(1)));
         let known = |ssrc| streams.window(Ssrc(ssrc)).map(Window::highest);
         assert_eq!(
             (known(0), known(1), known(2), known(count)),

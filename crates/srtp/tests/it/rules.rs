@@ -1,7 +1,7 @@
 //! The rules of sequence, keys, parameters and buffers, one by one.
 
 use rtp::Ssrc;
-use srtp::limits::{PACKET_LEN_MAX, RTCP_INDEX_SKIP, SSRCS_MAX};
+use srtp::limits::{PACKET_LEN_MAX, RTCP_INDEX_SKIP, SSRCS_MAX, SSRCS_PAST_MAX};
 use srtp::{
     Cipher, Job, Kind, Params, ParamsError, Protection, Receiver, Reject, Sender, State, Suite,
     protect_batch, unprotect_batch,
@@ -440,6 +440,46 @@ fn sources_are_counted_apart_and_bounded() {
         assert_eq!(unprotect_rtp(&mut receiver, &forged), Err(Reject::Unauthentic));
     }
     assert_eq!(receiver.state(), rocs);
+}
+
+#[test]
+fn a_sender_uses_no_index_twice_however_many_sources_there_are() {
+    let (mut sender, mut receiver) = pair(&params(SUITE));
+    let refused = |sender: &mut Sender, packet: Vec<u8>| {
+        let mut buf = packet;
+        let len = buf.len();
+        buf.resize(len + 32, 0);
+        sender.protect_rtp(&mut buf, len)
+    };
+    // Source 1 has gone round once; then come more others than are kept.
+    for n in [0xff00, 0x1_0005] {
+        let media = protect_rtp(&mut sender, &rtp(1, n, 20));
+        unprotect_rtp(&mut receiver, &media).expect("new");
+    }
+    for other in 0..SSRCS_MAX as u32 + 5 {
+        protect_rtp(&mut sender, &rtp(1_000 + other, 9, 20));
+    }
+    let state = State::from_bytes(&sender.state().to_bytes()).expect("its own form");
+    let mut heir = Sender::new(params(SUITE));
+    heir.resume(&state);
+    for sender in [&mut sender, &mut heir] {
+        assert_eq!(refused(sender, rtp(1, 0x1_0005, 20)), Err(Reject::TooOld));
+        assert_eq!(refused(sender, rtp(1, 0x1_0004, 20)), Err(Reject::TooOld));
+        let media = protect_rtp(sender, &rtp(1, 0x1_0006, 20));
+        let mut other_receiver = Receiver::new(params(SUITE));
+        other_receiver.resume(&receiver.state());
+        assert_eq!(
+            unprotect_rtp(&mut other_receiver, &media),
+            Ok(rtp(1, 0x1_0006, 20)),
+            "it goes on in the turn where it was"
+        );
+        assert_eq!(refused(sender, rtp(1_000, 9, 20)), Err(Reject::TooOld));
+    }
+    // What cannot be remembered is not sent.
+    let most = (SSRCS_MAX + SSRCS_PAST_MAX) as u32;
+    let sent = (0..most + 50).filter(|n| refused(&mut sender, rtp(5_000 + n, 1, 20)).is_ok());
+    assert_eq!(sent.count(), SSRCS_PAST_MAX - 6);
+    assert_eq!(refused(&mut sender, rtp(1, 0x1_0007, 20)), Ok(42), "one that is known goes on");
 }
 
 #[test]
