@@ -46,6 +46,9 @@ pub enum NoPath {
     /// Packets that the program sends would not leave by it.
     #[error("it cannot send from XDP (the other end of a veth needs an XDP program, or GRO)")]
     CannotSend,
+    /// Whether they would is not known.
+    #[error("whether it can send from XDP this kernel does not say (6.3 does; --offload=native takes it on trust)")]
+    Unsaid,
     /// Tags stand beside the packet where that program cannot reach them.
     #[error("generic XDP does not see VLAN tags")]
     Tags,
@@ -154,8 +157,10 @@ impl Site {
     /// With `rings`, it is to steer packets to AF_XDP rings only, and forwards none.
     pub fn attach(&mut self, kernel: &mut Kernel, order: &[Served], rings: bool) {
         let Some(device) = self.device else { return };
+        // Who names one way answers for what nobody can tell.
+        let trust = rings || order.len() == 1;
         for mode in order {
-            match try_attach(kernel, device, *mode, self, rings) {
+            match try_attach(kernel, device, *mode, self, trust, rings) {
                 Ok(()) => {
                     self.served = *mode;
                     return;
@@ -171,6 +176,7 @@ fn try_attach(
     device: u32,
     mode: Served,
     site: &Site,
+    trust: bool,
     rings: bool,
 ) -> Result<(), NoPath> {
     if mode == Served::Generic && site.tagged {
@@ -178,14 +184,21 @@ fn try_attach(
     }
     let link = kernel.link(device, mode).map_err(|error| reason(error, mode))?;
     // Some drivers can send only while a program is attached, so this is known only now.
-    if !rings
-        && mode == Served::Native
-        && netdev::takes_packets(device).is_ok_and(|takes| takes == Some(false))
-    {
-        return Err(NoPath::CannotSend);
+    if !rings && mode == Served::Native {
+        can_send(netdev::takes_packets(device).ok().flatten(), trust)?;
     }
     kernel.keep(link, mode, if rings { &[] } else { &site.addresses });
     Ok(())
+}
+
+/// Whether what a program sends by a device will leave. If not, nothing says so: each packet would be lost in silence.
+fn can_send(takes: Option<bool>, trust: bool) -> Result<(), NoPath> {
+    match takes {
+        Some(true) => Ok(()),
+        Some(false) => Err(NoPath::CannotSend),
+        None if trust => Ok(()),
+        None => Err(NoPath::Unsaid),
+    }
 }
 
 /// What the errors of attaching mean (`dev_xdp_attach`, `bpf_mprog_attach`).
@@ -223,5 +236,20 @@ fn carrier(device: Device) -> io::Result<(String, Result<u32, NoPath>)> {
         DeviceKind::Bond => refused(device, NoPath::Bond),
         DeviceKind::Tunnel => refused(device, NoPath::Tunnel),
         DeviceKind::Other => refused(device, NoPath::Kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_that_says_nothing_is_not_believed_unless_asked_for() {
+        assert!(can_send(Some(true), false).is_ok());
+        for trust in [false, true] {
+            assert!(matches!(can_send(Some(false), trust), Err(NoPath::CannotSend)));
+        }
+        assert!(matches!(can_send(None, false), Err(NoPath::Unsaid)));
+        assert!(can_send(None, true).is_ok());
     }
 }

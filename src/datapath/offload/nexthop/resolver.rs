@@ -315,7 +315,7 @@ impl Resolution {
             vlan: exit.vlan,
             mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
             ttl: route.hop_limit.unwrap_or(default_ttl),
-            // A kernel that does not say it is asked by trying.
+            // Where the kernel does not say it, whoever asked for the native program answers for it (`attach`).
             xdp: self.host.takers.takes(exit.device).unwrap_or(true),
         })
     }
