@@ -157,13 +157,15 @@ impl Relay {
         };
         let first = !std::mem::replace(&mut flow.state.heard, true);
         flow.accepted(now, packet.arrival);
-        let call = flow.call;
+        let (watched, call) = (flow.offer.watched, flow.call);
         let transport = flow.transport.and_then(|t| self.table.flows.get_mut(t as usize));
         if let Some(transport) = transport {
             transport.state.heard = true;
         }
         if first {
             self.look_again_at_call(call);
+        } else if watched {
+            self.watch_other(now, slot);
         }
     }
 

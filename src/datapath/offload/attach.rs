@@ -47,7 +47,9 @@ pub enum NoPath {
     #[error("it cannot send from XDP (the other end of a veth needs an XDP program, or GRO)")]
     CannotSend,
     /// Whether they would is not known.
-    #[error("whether it can send from XDP this kernel does not say (6.3 does; --offload=native takes it on trust)")]
+    #[error(
+        "whether it can send from XDP this kernel does not say (6.3 does; --offload=native takes it on trust)"
+    )]
     Unsaid,
     /// Tags stand beside the packet where that program cannot reach them.
     #[error("generic XDP does not see VLAN tags")]

@@ -239,6 +239,15 @@ impl Relay {
         }
     }
 
+    /// A packet without a stream, of a flow that may be offered once it has rested.
+    #[cold]
+    pub(crate) fn watch_other(&mut self, now: Time, slot: Slot) {
+        let flow = self.table.flows.get(slot as usize);
+        if flow.is_some_and(|f| f.offer.kernel.is_none() && now >= f.offer.not_before) {
+            self.look_again(slot);
+        }
+    }
+
     /// The same packets come again and again: here that ends.
     pub(crate) fn goes_in_circles(&mut self, now: Time, slot: Slot) {
         let Some(flow) = self.table.flows.get_mut(slot as usize) else {

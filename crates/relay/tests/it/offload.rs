@@ -389,6 +389,29 @@ fn what_changes_too_often_stays_here() {
 }
 
 #[test]
+fn what_has_no_stream_is_offered_again_once_it_has_rested() {
+    let mut plans = pair();
+    plans[0].framing = Framing::Udptl;
+    let mut world = world(plans);
+    let installed = |to| format!("+1 {A}@1 None all 2>{to}");
+    world.arrive(A, 1, &[1; 20]);
+    assert_eq!(changes(&mut world), [installed(B)]);
+    // Its receiver turns out to be elsewhere, 50 ms later.
+    world.now_ms += 50;
+    let mut plans = pair();
+    plans[0].framing = Framing::Udptl;
+    plans[1].peer = Some(addr(OTHER));
+    world.install(plans);
+    assert_eq!(changes(&mut world), ["-1 @1"]);
+    world.now_ms += 149;
+    world.arrive(A, 1, &[2; 20]);
+    assert_eq!(changes(&mut world), [""; 0], "it rests");
+    world.now_ms += 1;
+    world.arrive(A, 1, &[3; 20]);
+    assert_eq!(changes(&mut world), [installed(OTHER)]);
+}
+
+#[test]
 fn a_stranger_waits_until_news_of_the_silence_are_sure() {
     let mut world = offered();
     for (ms, expect) in [

@@ -479,7 +479,11 @@ fn a_sender_uses_no_index_twice_however_many_sources_there_are() {
     let most = (SSRCS_MAX + SSRCS_PAST_MAX) as u32;
     let sent = (0..most + 50).filter(|n| refused(&mut sender, rtp(5_000 + n, 1, 20)).is_ok());
     assert_eq!(sent.count(), SSRCS_PAST_MAX - 6);
-    assert_eq!(refused(&mut sender, rtp(1, 0x1_0007, 20)), Ok(42), "one that is known goes on");
+    assert_eq!(
+        refused(&mut sender, rtp(1, 0x1_0007, 20)),
+        Ok(42),
+        "one that is known goes on"
+    );
 }
 
 #[test]
