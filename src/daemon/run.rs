@@ -158,11 +158,7 @@ impl Daemon {
         if rings.is_none() && config.no_fallback && config.offload == Offload::AfXdp {
             return Err(StartError::NoFastPath("no AF_XDP rings".to_owned()));
         }
-        let backend = match rings {
-            Some(_) => serve::beside_rings(),
-            None => serve::choose(&config.sockets),
-        };
-        let sockets = (backend, &config.sockets);
+        let sockets = (serve::choose(&config.sockets), &config.sockets);
         for (index, waker) in wakers.into_iter().enumerate() {
             let rings = rings.as_mut().and_then(|rings| rings.of_worker(index));
             let (paths, recordings) = ((&kernel, rings), recordings.clone());

@@ -35,9 +35,13 @@ pub trait Io {
         failed: &mut dyn FnMut(&Transmit),
     );
 
-    /// A descriptor that polls readable when [`receive`](Self::receive) would bring something or the worker is woken:
-    /// for whoever waits for more than this.
-    fn readiness(&self) -> BorrowedFd<'_>;
+    /// The next wait is to let packets gather for so long, unless some are there already.
+    fn pause(&mut self, pause: Duration);
+
+    /// From now on [`receive`](Self::receive) also returns when this descriptor can be read, for whoever serves more than
+    /// sockets. It has to stay open for as long as this lives. What is there when it is added, and what the caller leaves
+    /// there, need not be told again.
+    fn also_wait_for(&mut self, fd: BorrowedFd<'_>) -> io::Result<()>;
 }
 
 impl<T: Io + ?Sized> Io for Box<T> {
@@ -71,7 +75,11 @@ impl<T: Io + ?Sized> Io for Box<T> {
         (**self).transmit(packets, outbox, batch, failed);
     }
 
-    fn readiness(&self) -> BorrowedFd<'_> {
-        (**self).readiness()
+    fn pause(&mut self, pause: Duration) {
+        (**self).pause(pause);
+    }
+
+    fn also_wait_for(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        (**self).also_wait_for(fd)
     }
 }

@@ -18,8 +18,9 @@ use crate::sys::epoll::{Epoll, Waker};
 use crate::sys::mmsg::{Receiver, Sender};
 use crate::sys::socket::set_tos;
 
-/// The token of the waker; no socket has it.
+/// The token of the waker, and that of all that others serve; no socket has them.
 const WAKER: u64 = u64::MAX;
+const OTHERS: u64 = u64::MAX - 1;
 
 /// Sockets of one worker.
 pub struct EpollIo {
@@ -159,12 +160,9 @@ impl Io for EpollIo {
     }
 
     fn gather(&mut self, timeout: Option<Duration>) {
-        if self.cursor < self.epoll.ready() {
-            return;
-        }
         let now_us = self.born.elapsed().as_micros() as u64;
         if let Some(pause) = self.moderation.pause(now_us, timeout) {
-            std::thread::sleep(pause);
+            self.pause(pause);
         }
     }
 
@@ -192,7 +190,13 @@ impl Io for EpollIo {
         }
     }
 
-    fn readiness(&self) -> BorrowedFd<'_> {
-        self.epoll.fd()
+    fn pause(&mut self, pause: Duration) {
+        if self.cursor >= self.epoll.ready() {
+            std::thread::sleep(pause);
+        }
+    }
+
+    fn also_wait_for(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.epoll.add(fd.as_raw_fd(), OTHERS)
     }
 }

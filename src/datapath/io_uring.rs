@@ -7,7 +7,7 @@
 //! sending ring itself fails, packets leave by `sendmmsg` from then on.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use plan::{LocalSocket, SocketId};
@@ -21,8 +21,8 @@ use crate::sys::mmsg;
 use crate::sys::socket::set_tos;
 use crate::sys::uring::{Event, Receiver, Sender};
 
-/// The token of the waker; no socket has it, because its generation would have to be the last.
-const WAKER: u64 = u64::MAX - 1;
+/// In tokens of descriptors that are only watched, beside their index; no socket has it in its generation.
+const WATCHED: u64 = 1 << 63;
 
 /// Sockets of one worker.
 pub struct UringIo {
@@ -31,7 +31,10 @@ pub struct UringIo {
     sender: Option<Sender>,
     fallback: mmsg::Sender,
     waker: Waker,
-    waker_watched: bool,
+    /// The waker, and what others serve.
+    watched: Vec<Watched>,
+    /// Each of them has its request.
+    all_watched: bool,
     sockets: Vec<Option<Open>>,
     /// Sockets opened so far: tells a socket from an earlier one with the same id.
     generation: u32,
@@ -41,6 +44,12 @@ pub struct UringIo {
     /// The next wait may be for several packets, this long.
     pause: Option<Duration>,
     born: Instant,
+}
+
+struct Watched {
+    fd: RawFd,
+    /// Its request stands.
+    standing: bool,
 }
 
 struct Open {
@@ -57,8 +66,12 @@ impl UringIo {
             receiver: Receiver::new(buffers)?,
             sender: Some(Sender::new()?),
             fallback: mmsg::Sender::new(1),
+            watched: vec![Watched {
+                fd: waker.fd(),
+                standing: false,
+            }],
             waker,
-            waker_watched: false,
+            all_watched: false,
             sockets: Vec::new(),
             generation: 0,
             ended: Vec::with_capacity(limits::EPOLL_EVENTS),
@@ -84,16 +97,18 @@ impl UringIo {
         Some(open)
     }
 
-    /// Asks for the packets of sockets that are new or whose requests have ended: at once, because whoever waits for
-    /// [`readiness`](Io::readiness) comes back only after something has happened.
+    /// Asks for the packets of sockets that are new or whose requests have ended.
     fn watch(&mut self) -> io::Result<()> {
-        if self.waker_watched && self.ended.is_empty() {
+        if self.all_watched && self.ended.is_empty() {
             return Ok(());
         }
-        if !self.waker_watched {
-            self.receiver.watch_readable(self.waker.fd(), WAKER)?;
-            self.waker_watched = true;
+        for (index, watched) in (0_u64..).zip(&mut self.watched) {
+            if !watched.standing {
+                self.receiver.watch_readable(watched.fd, WATCHED | index)?;
+                watched.standing = true;
+            }
         }
+        self.all_watched = true;
         for token in self.ended.drain(..) {
             if let Some(open) = find(&self.sockets, token) {
                 self.receiver.watch(open.local.id.0, open.fd.as_raw_fd(), token)?;
@@ -130,9 +145,15 @@ impl UringIo {
                         self.ended.push(token);
                     }
                 }
-                Some(Event::Ended { token: WAKER, more }) => {
-                    self.waker.clear();
-                    self.waker_watched = more;
+                Some(Event::Ended { token, more }) if token & WATCHED != 0 => {
+                    let index = (token & !WATCHED) as usize;
+                    if index == 0 {
+                        self.waker.clear();
+                    }
+                    if let Some(watched) = self.watched.get_mut(index) {
+                        watched.standing = more;
+                    }
+                    self.all_watched &= more;
                 }
                 Some(Event::Ended { token, .. }) => self.ended.push(token),
                 None => return,
@@ -250,14 +271,8 @@ impl Io for UringIo {
     }
 
     fn gather(&mut self, timeout: Option<Duration>) {
-        if self.receiver.has_events() {
-            return;
-        }
-        let pause = self.moderation.pause(self.now_us(), timeout);
-        if self.receiver.can_pause() {
-            self.pause = pause;
-        } else if let Some(pause) = pause {
-            std::thread::sleep(pause);
+        if let Some(pause) = self.moderation.pause(self.now_us(), timeout) {
+            self.pause(pause);
         }
     }
 
@@ -298,7 +313,25 @@ impl Io for UringIo {
         }
     }
 
-    fn readiness(&self) -> BorrowedFd<'_> {
-        self.receiver.as_fd()
+    fn pause(&mut self, pause: Duration) {
+        if self.receiver.has_events() {
+            return;
+        }
+        if self.receiver.can_pause() {
+            self.pause = Some(pause);
+        } else {
+            std::thread::sleep(pause);
+        }
+    }
+
+    /// Its own ring must not be waited for by others in turn: until its owner enters the kernel for it, what has come is
+    /// not yet a completion, and wakes nobody who polls the ring's descriptor.
+    fn also_wait_for(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.watched.push(Watched {
+            fd: fd.as_raw_fd(),
+            standing: false,
+        });
+        self.all_watched = false;
+        Ok(())
     }
 }

@@ -62,13 +62,6 @@ pub fn choose(settings: &SocketSettings) -> Backend {
     backend
 }
 
-/// Beside AF_XDP rings, whose wait is for one descriptor: a ring of `io_uring` that somebody else waits for does not get
-/// its work done meanwhile.
-pub fn beside_rings() -> Backend {
-    tracing::info!("media sockets are served by epoll, as always beside AF_XDP rings");
-    Backend::Epoll
-}
-
 /// Sockets of one worker.
 pub fn io(backend: Backend, settings: &SocketSettings, waker: Waker) -> io::Result<Box<dyn Io + Send>> {
     let delay = settings.wake_delay;
@@ -102,4 +95,57 @@ fn try_uring() -> io::Result<bool> {
         io.receive(&mut batch, Some(TRIAL));
     }
     Ok(io.can_pause())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    /// What others serve ends a wait as often as it becomes readable, whether it was before it was added or not.
+    #[test]
+    fn a_wait_is_also_for_what_others_serve() {
+        for backend in [Backend::Epoll, Backend::Uring] {
+            let mut io: Box<dyn Io> = match backend {
+                Backend::Epoll => {
+                    Box::new(EpollIo::new(Waker::new().expect("eventfd"), Duration::ZERO).expect("epoll"))
+                }
+                Backend::Uring => match UringIo::new(Waker::new().expect("eventfd"), Duration::ZERO, 2) {
+                    Ok(io) => Box::new(io),
+                    Err(error) => {
+                        eprintln!("no io_uring here, nothing was tested: {error}");
+                        assert!(std::env::var_os("CI").is_none(), "CI has io_uring");
+                        continue;
+                    }
+                },
+            };
+            let mut batch = Batch::new(4, limits::DATAGRAM_BYTES);
+            let socket = || std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+            let (others, from) = ([socket(), socket()], socket());
+            let send = |to: &std::net::UdpSocket| {
+                from.send_to(b"x", to.local_addr().expect("its address"))
+                    .expect("sending");
+            };
+            send(&others[0]);
+            others
+                .iter()
+                .for_each(|other| io.also_wait_for(other.as_fd()).expect("added"));
+            for turn in 0..200 {
+                // The first one has one already.
+                let other = &others[turn % 2];
+                let begin = std::time::Instant::now();
+                if turn % 3 == 0 {
+                    io.pause(Duration::from_micros(50));
+                }
+                io.receive(&mut batch, Some(Duration::from_secs(20)));
+                assert!(
+                    begin.elapsed() < Duration::from_secs(10),
+                    "{backend:?}: turn {turn}"
+                );
+                other.recv(&mut [0; 4]).expect("what ended the wait");
+                send(&others[(turn + 1) % 2]);
+            }
+        }
+    }
 }

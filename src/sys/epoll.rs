@@ -1,7 +1,7 @@
 //! `epoll`, level-triggered, and the `eventfd` that wakes a thread from it.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -60,11 +60,6 @@ impl Epoll {
             Err(e) => return Err(e),
         };
         Ok(())
-    }
-
-    /// The set itself: readable when a wait would report something.
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
     }
 
     /// How many descriptors the last wait reported.

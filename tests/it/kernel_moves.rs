@@ -51,7 +51,7 @@ fn under_load<const N: usize>(
     sockets: [&UdpSocket; N],
     meanwhile: impl FnOnce(),
 ) -> ([Vec<u16>; N], u16, u16) {
-    let over = &AtomicBool::new(false);
+    let (over, begun) = (&AtomicBool::new(false), &AtomicBool::new(false));
     let (first, to) = (call.alice.next_seq(), call.alice.peer().expect("a call"));
     let (alice, ssrc) = (&call.alice.socket, call.alice.ssrc);
     let talk = move || {
@@ -62,6 +62,7 @@ fn under_load<const N: usize>(
             if last.is_none() && Instant::now() >= due {
                 alice.send_to(&packet(ssrc, next), to).expect("sending");
                 next += 1;
+                begun.store(next.wrapping_sub(first) > 20, Relaxed);
             }
             for (socket, heard) in sockets.iter().zip(&mut heard) {
                 read(socket, heard);
@@ -74,6 +75,8 @@ fn under_load<const N: usize>(
     };
     std::thread::scope(|scope| {
         let talking = scope.spawn(talk);
+        // On a busy machine a thread may begin late.
+        wait_for("alice to talk", Duration::from_secs(10), || begun.load(Relaxed));
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(meanwhile));
         over.store(true, Relaxed);
         let heard = talking.join().expect("talking");

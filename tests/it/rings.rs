@@ -171,10 +171,10 @@ impl End {
 /// With `afxdp` all of them, with `auto` those that the kernel does not forward.
 #[test]
 fn calls_take_the_rings() {
-    for (offload, plain) in [("afxdp", "afxdp"), ("auto", "kernel")] {
-        let option = format!("--offload={offload}");
-        let topic = format!("rings-{offload}");
-        let Some(net) = Net::new(&topic, 1, &[&option, "--num-threads=1"]) else {
+    for (offload, plain, io) in [("afxdp", "afxdp", "epoll"), ("auto", "kernel", "uring")] {
+        let options = [format!("--offload={offload}"), format!("--io={io}")];
+        let options = [&options[0], &options[1], "--num-threads=1"];
+        let Some(net) = Net::new(&format!("rings-{offload}"), 1, &options) else {
             return;
         };
         let said = net.relay.said();
@@ -316,7 +316,13 @@ fn packets_find_their_worker() {
 /// A party on the relay's own host is reached through the stack only, others by rings, and both are served.
 #[test]
 fn rings_and_sockets_are_served_together() {
-    let Some(net) = Net::new("mixed", 1, &["--offload=afxdp", "--num-threads=1"]) else {
+    for io in ["--io=epoll", "--io=uring"] {
+        served_together(io);
+    }
+}
+
+fn served_together(io: &str) {
+    let Some(net) = Net::new("mixed", 1, &["--offload=afxdp", "--num-threads=1", io]) else {
         return;
     };
     let local = |port| End {

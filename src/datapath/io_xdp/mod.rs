@@ -3,8 +3,8 @@
 //! The rings of a worker are those of the queues that are its own. They bring what the kernel's program steers to them,
 //! and take what leaves by their devices; an [`Io`] of sockets inside keeps the ports reserved and does the
 //! rest: other devices, fragments, peers on this host, whatever there is no next hop for. Invariants: a packet that the
-//! rings cannot take leaves by its socket, after those of its flow that were before it; one wait serves both, and
-//! neither keeps the other out of two batches in a row.
+//! rings cannot take leaves by its socket, after those of its flow that were before it; one wait serves both, that of
+//! the sockets, and neither keeps the other out of two batches in a row.
 
 mod build;
 mod counters;
@@ -19,7 +19,7 @@ mod tests;
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,11 +37,7 @@ use super::io::Io;
 use super::moderation::Moderation;
 use super::offload::{NextHops, Rings};
 use crate::limits;
-use crate::sys::epoll::Epoll;
 use crate::sys::xsk::Xsk;
-
-/// The token of the sockets; no ring has it.
-const SOCKETS: u64 = u64::MAX;
 
 /// How long what the kernel did not take at once waits at most before it is offered again.
 const RETRY: Duration = Duration::from_millis(1);
@@ -67,7 +63,6 @@ pub struct Fabric {
 /// Rings and sockets of one worker.
 pub struct XdpIo<S> {
     sockets: S,
-    epoll: Epoll,
     rings: Vec<Ring>,
     /// The ring that is emptied first; the next one will be next time.
     turn: usize,
@@ -77,8 +72,6 @@ pub struct XdpIo<S> {
     fabric: Arc<Fabric>,
     routes: Routes,
     counters: Arc<RingCounters>,
-    /// The sockets have had something in the last turn, or there was none yet.
-    again: bool,
     moderation: Moderation,
     born: Instant,
     last_pull: Instant,
@@ -95,14 +88,12 @@ impl<S: Io> XdpIo<S> {
         counters: Arc<RingCounters>,
         wake_delay: Duration,
     ) -> io::Result<Self> {
-        let epoll = Epoll::new(limits::RING_QUEUES + 1)?;
-        epoll.add(sockets.readiness().as_raw_fd(), SOCKETS)?;
-        for (index, ring) in rings.iter().enumerate() {
-            epoll.add(ring.xsk.as_fd().as_raw_fd(), index as u64)?;
+        let mut sockets = sockets;
+        for ring in &rings {
+            sockets.also_wait_for(ring.xsk.as_fd())?;
         }
         Ok(Self {
             sockets,
-            epoll,
             rings,
             turn: 0,
             crowded: false,
@@ -110,8 +101,6 @@ impl<S: Io> XdpIo<S> {
             fabric,
             routes: Routes::new(hops),
             counters,
-            // So that they can say what they wait for before anybody waits for them.
-            again: true,
             moderation: Moderation::new(wake_delay),
             born: Instant::now(),
             last_pull: Instant::now(),
@@ -131,20 +120,14 @@ impl<S: Io> XdpIo<S> {
         self.rings.iter().any(|ring| ring.xsk.has_received()) || self.mailbox().is_some_and(|m| !m.is_empty())
     }
 
-    /// Waits; whether the sockets have something.
-    fn wait(&mut self, timeout: Option<Duration>) -> bool {
-        if let Err(error) = self.epoll.wait(timeout) {
-            // Only a broken descriptor of our own could cause this; a busy loop is the worst answer to it.
-            tracing::error!(%error, "waiting for packets failed");
-            std::thread::sleep(Duration::from_millis(100));
-        }
+    /// Asks the kernel now and then what it had no room for.
+    fn pull(&mut self) {
         let now = Instant::now();
         if now.duration_since(self.last_pull) >= limits::RING_PULL {
             self.last_pull = now;
             let lost = self.rings.iter().map(|ring| ring.xsk.lost()).sum();
             self.counters.set(RingCount::Lost, lost);
         }
-        (0..self.epoll.ready()).any(|index| self.epoll.token(index) == SOCKETS)
     }
 
     /// Takes at most `most` packets from other workers and from the rings.
@@ -322,7 +305,7 @@ impl<S: Io> Io for XdpIo<S> {
             return;
         }
         if let Some(pause) = self.moderation.pause(self.now_us(), timeout) {
-            std::thread::sleep(pause);
+            self.sockets.pause(pause);
         }
     }
 
@@ -332,25 +315,19 @@ impl<S: Io> Io for XdpIo<S> {
             self.flush();
             timeout = Some(timeout.map_or(RETRY, |t| t.min(RETRY)));
         }
-        // Sockets that brought something may have to renew their requests for more before anybody waits.
-        let again = std::mem::take(&mut self.again);
-        if again || self.has_more() {
-            timeout = Some(Duration::ZERO);
-        }
-        let ready = self.wait(timeout);
-        self.again = ready;
-        let sockets = ready || again;
         // What a socket has came by a longer way than what is in a ring, so it goes first: a flow's fragments stay in
         // their order. Unless it was so much last time that nothing else had room.
-        let rings_first = sockets && std::mem::take(&mut self.crowded);
+        let rings_first = std::mem::take(&mut self.crowded);
         if rings_first {
             self.collect_all(batch, batch.room() / 2);
         }
-        if sockets {
-            self.sockets.receive(batch, Some(Duration::ZERO));
-            self.crowded = batch.is_full() && !rings_first;
+        if !batch.is_empty() || self.has_more() {
+            timeout = Some(Duration::ZERO);
         }
+        self.sockets.receive(batch, timeout);
+        self.crowded = batch.is_full() && !rings_first;
         self.collect_all(batch, batch.room());
+        self.pull();
         if !batch.is_empty() {
             self.moderation.woken(self.now_us(), batch.len());
         }
@@ -389,7 +366,13 @@ impl<S: Io> Io for XdpIo<S> {
         self.send_by_sockets(by_sockets, outbox, batch, failed);
     }
 
-    fn readiness(&self) -> BorrowedFd<'_> {
-        self.epoll.fd()
+    fn pause(&mut self, pause: Duration) {
+        if !self.has_more() {
+            self.sockets.pause(pause);
+        }
+    }
+
+    fn also_wait_for(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.sockets.also_wait_for(fd)
     }
 }

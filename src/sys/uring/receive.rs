@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::RawFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -281,14 +281,6 @@ impl Receiver {
         }
         // SAFETY: the caller's.
         unsafe { self.ring.submission().push(entry) }.map_err(io::Error::other)
-    }
-}
-
-impl AsFd for Receiver {
-    /// Polls readable while events are there.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: the ring owns this descriptor for as long as it is borrowed here.
-        unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) }
     }
 }
 
