@@ -142,6 +142,9 @@ impl<I: Io> Worker<I> {
         if !self.apply_commands(now, batch, outbox) {
             return false;
         }
+        if let Some(mut late) = guarded(&self.counters, || self.relay.resume(now)).flatten() {
+            self.relay_packets(now, &mut late, outbox);
+        }
         self.relay_packets(now, batch, outbox);
         self.relay_timers(now, batch, outbox);
         self.with_kernel(|kernel, relay| {

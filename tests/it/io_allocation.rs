@@ -3,7 +3,6 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::time::Duration;
 
 use patchbay::datapath::io::Io;
@@ -11,10 +10,7 @@ use patchbay::datapath::io_epoll::EpollIo;
 use patchbay::datapath::io_uring::UringIo;
 use patchbay::sys::epoll::Waker;
 use patchbay::sys::socket::bind_media;
-use plan::{
-    CallKey, Command, Component, FlowId, FlowStats, Framing, Learning, LocalSocket, MediaState, Plan,
-    PlanSet, Process, RtcpPolicy, Security, Sink, SocketId, SourcePolicy, Time,
-};
+use plan::{CallKey, Command, Component, FlowId, Learning, LocalSocket, Plan, PlanSet, Sink, SocketId, Time};
 use relay::{Batch, Config, Outbox, Relay};
 
 use crate::daemon::LIMIT;
@@ -61,53 +57,19 @@ fn io_uring_allocates_nothing() {
 
 /// Flow `n` receives at socket `n`; what it receives leaves by its neighbour's.
 fn plan(n: u32, local: SocketAddr, peer: SocketAddr) -> Plan {
-    let sink = Sink {
-        to: FlowId(u64::from(n ^ 1)),
-        process: Process::default(),
-        rtcp: RtcpPolicy::Forward,
-    };
-    Plan {
-        flow: FlowId(u64::from(n)),
+    let mut plan = Plan {
         sockets: vec![LocalSocket {
             id: SocketId(n),
             addr: local,
         }]
         .into(),
-        framing: Framing::Rtp,
-        component: Component::Rtp,
         peer: Some(peer),
-        peer_forbidden: false,
-        source: SourcePolicy {
-            learning: Learning::Off,
-            strict: false,
-            handover: false,
-            asymmetric: false,
-            epoch: 0,
-        },
-        media: MediaState {
-            recv: true,
-            send: true,
-            blocked: false,
-        },
-        sinks: vec![sink].into(),
-        rtcp_sinks: Vec::new().into(),
-        rtcp_flow: None,
-        reports: None,
-        taps: Vec::new(),
-        punt_stun: false,
-        punt_dtls: false,
-        proven: Vec::new().into(),
-        recv: Security::Plain,
-        send: Security::Plain,
-        transport: None,
-        bundle: None,
-        friends: Vec::new().into(),
-        pierce_nat: false,
-        nat_wait: false,
-        tos: 0,
+        sinks: vec![Sink::new(FlowId(u64::from(n ^ 1)))].into(),
         clock_rates: vec![(8, 8000)].into(),
-        stats: Arc::new(FlowStats::default()),
-    }
+        ..Plan::new(FlowId(u64::from(n)), Component::Rtp)
+    };
+    plan.source.learning = Learning::Off;
+    plan
 }
 
 /// Turns with several packets of several flows each; counts what the calls of `io` allocate.

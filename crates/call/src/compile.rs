@@ -112,6 +112,8 @@ impl Call {
             Some(way) => (way.peer(peer), way.proven(peer)),
             None => (peer, SmallVec::new()),
         };
+        let follow = way.filter(|_| carrier.learning.follows());
+        let follow = follow.and_then(|way| way.follow(&sockets));
         Plan {
             flow: stream.flow,
             peer,
@@ -146,6 +148,7 @@ impl Call {
             punt_stun: way.is_some(),
             punt_dtls: media.keying.dtls.is_expected(),
             proven,
+            follow,
             recv,
             send,
             transport: None,

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ice::{Agent, Component, Foundation, Liveness, Local, Mode, Remote, Role, Strangers};
-use plan::{Datagram, FlowId, Learning, SocketId, Time};
+use plan::{Datagram, FlowId, SocketId, Time};
 
 use crate::call::Call;
 use crate::model::{Description, Ice, Media, MediaId, PartyId};
@@ -111,10 +111,10 @@ impl Call {
         let id = self.model.medias[id].transport.unwrap_or(id);
         let media = &mut self.model.medias[id];
         let bound = media.bound(local);
+        let follows = media.learning.follows();
         let Some(agent) = &mut media.ice.agent else {
             return false;
         };
-        let follows = media.learning.mode != Learning::Off && !media.learning.asymmetric;
         if let Some(bound) = bound.filter(|_| follows)
             && agent.follow_media(now, bound, from)
         {

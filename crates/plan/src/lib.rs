@@ -17,9 +17,9 @@ pub use ids::{CallKey, FlowId, SocketId, WorkerId};
 pub use moment::Time;
 pub use path::{Path, Refusal};
 pub use plan::{
-    Bundle, BundleMember, Command, Component, Datagram, ExtMap, Framing, Learning, LocalSocket, MediaState,
-    Plan, PlanSet, Process, RtcpPolicy, RtcpReports, Security, Sink, Sinks, SourcePolicy, Tap, TapId,
-    TapPoint,
+    Bundle, BundleMember, Command, Component, Datagram, ExtMap, Follow, Framing, Learning, LocalSocket,
+    MediaState, Plan, PlanSet, Process, RtcpPolicy, RtcpReports, Security, Sink, Sinks, SourcePolicy, Tap,
+    TapId, TapPoint,
 };
 pub use refused::Refused;
 pub use stats::{DropReason, FlowStats, SSRC_SLOTS, SsrcStats};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::{CallKey, FlowId, FlowStats, SocketId};
+use crate::{CallKey, FlowId, FlowStats, SocketId, Time};
 
 /// Everything a worker knows of one call. Replaces the call's previous set as a whole, between batches; a flow
 /// that is not in it any more ends and its sockets are released.
@@ -119,6 +119,16 @@ pub struct SourcePolicy {
     pub asymmetric: bool,
     /// Changes whenever signalling re-arms learning; while it stays, the settled peer stays.
     pub epoch: u32,
+}
+
+/// Checked ways to a peer beside the one that packets take (ICE). Once media of the peer comes by one of them, packets
+/// to the peer take it too, at once; this happens once, and the next plan says how it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follow {
+    /// Not before: who has just chosen a way is not to be led to another one and back.
+    pub since: Time,
+    /// By which of the flow's sockets, and where the peer is then.
+    pub ways: SmallVec<[(SocketId, SocketAddr); 1]>,
 }
 
 /// How far the media of a flow flows.
@@ -289,6 +299,8 @@ pub struct Plan {
     /// ([`DropReason::Unproven`](crate::DropReason::Unproven)), and `source` decides nothing. Media from one of them that
     /// is not `peer` is reported ([`Event::Learned`](crate::Event::Learned)), unless learning is off.
     pub proven: SmallVec<[SocketAddr; 1]>,
+    /// Where media to the peer may follow media of the peer's, among ways that were checked.
+    pub follow: Option<Box<Follow>>,
     /// How what arrives from the peer is protected. What does not authenticate teaches nothing and goes nowhere.
     pub recv: Security,
     /// How what is sent to the peer is protected.
@@ -308,4 +320,62 @@ pub struct Plan {
     pub clock_rates: SmallVec<[(u8, u32); 4]>,
     /// Shared with the control side; the worker is the only writer.
     pub stats: Arc<FlowStats>,
+}
+
+impl Plan {
+    /// A flow of plain RTP without sockets, peer and sinks, to begin from.
+    #[must_use]
+    pub fn new(flow: FlowId, component: Component) -> Self {
+        Self {
+            flow,
+            sockets: SmallVec::new(),
+            framing: Framing::Rtp,
+            component,
+            peer: None,
+            peer_forbidden: false,
+            source: SourcePolicy {
+                learning: Learning::Heuristic,
+                strict: false,
+                handover: false,
+                asymmetric: false,
+                epoch: 0,
+            },
+            friends: SmallVec::new(),
+            media: MediaState {
+                recv: true,
+                send: true,
+                blocked: false,
+            },
+            sinks: Sinks::new(),
+            rtcp_sinks: Sinks::new(),
+            rtcp_flow: None,
+            reports: None,
+            taps: Vec::new(),
+            punt_stun: false,
+            punt_dtls: false,
+            proven: SmallVec::new(),
+            follow: None,
+            recv: Security::Plain,
+            send: Security::Plain,
+            transport: None,
+            bundle: None,
+            pierce_nat: false,
+            nat_wait: false,
+            tos: 0,
+            clock_rates: SmallVec::new(),
+            stats: Arc::default(),
+        }
+    }
+}
+
+impl Sink {
+    /// Everything goes on as it is.
+    #[must_use]
+    pub fn new(to: FlowId) -> Self {
+        Self {
+            to,
+            process: Process::default(),
+            rtcp: RtcpPolicy::Forward,
+        }
+    }
 }

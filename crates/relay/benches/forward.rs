@@ -5,10 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use plan::{
-    CallKey, Command, Component, FlowId, FlowStats, Framing, Learning, LocalSocket, MediaState, Plan,
-    PlanSet, Process, RtcpPolicy, Security, Sink, Sinks, SocketId, SourcePolicy, Time,
-};
+use plan::{CallKey, Command, Component, FlowId, LocalSocket, Plan, PlanSet, Security, Sink, SocketId, Time};
 use relay::{Batch, Config, Outbox, Relay};
 use srtp::{MasterKey, Params, Protection, Sender, Suite};
 
@@ -166,50 +163,14 @@ fn packet(flow: u32, seq: u32) -> [u8; 172] {
 
 fn plan(flow: u32, to: u32) -> Plan {
     Plan {
-        flow: FlowId(flow.into()),
         sockets: [LocalSocket {
             id: SocketId(flow),
             addr: SocketAddr::from(([203, 0, 113, 1], 9)),
         }]
         .into(),
-        framing: Framing::Rtp,
-        component: Component::Rtp,
         peer: Some(peer(flow)),
-        peer_forbidden: false,
-        source: SourcePolicy {
-            learning: Learning::Heuristic,
-            strict: false,
-            handover: false,
-            asymmetric: false,
-            epoch: 0,
-        },
-        media: MediaState {
-            recv: true,
-            send: true,
-            blocked: false,
-        },
-        sinks: [Sink {
-            to: FlowId(to.into()),
-            process: Process::default(),
-            rtcp: RtcpPolicy::Forward,
-        }]
-        .into(),
-        rtcp_sinks: Sinks::new(),
-        rtcp_flow: None,
-        reports: None,
-        taps: Vec::new(),
-        punt_stun: false,
-        punt_dtls: false,
-        proven: smallvec::SmallVec::new(),
-        recv: plan::Security::Plain,
-        send: plan::Security::Plain,
-        transport: None,
-        bundle: None,
-        friends: smallvec::SmallVec::new(),
-        pierce_nat: false,
-        nat_wait: false,
-        tos: 0,
+        sinks: [Sink::new(FlowId(to.into()))].into(),
         clock_rates: [(0, 8000)].into_iter().collect(),
-        stats: Arc::new(FlowStats::default()),
+        ..Plan::new(FlowId(flow.into()), Component::Rtp)
     }
 }

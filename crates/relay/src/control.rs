@@ -75,6 +75,9 @@ impl Relay {
         if !queued {
             return dropped(DropReason::PuntFull);
         }
+        if kind == PuntKind::Stun && !flow.is_proven(from) {
+            flow.state.askers.note(at, from);
+        }
         let stats = &flow.plan.stats;
         let counter = match kind {
             PuntKind::Stun => &stats.stun,

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
-use plan::{CallKey, DropReason, FlowStats, Learning, Plan, RtcpPolicy, Sink, SocketId, Time};
+use plan::{CallKey, DropReason, FlowStats, Plan, RtcpPolicy, Sink, SocketId, Time};
 use smallvec::SmallVec;
 
 use crate::io::Arrival;
 use crate::keys::Keying;
 use crate::offload::Offer;
+use crate::source::follows;
 use crate::state::State;
 use crate::table::Slot;
 
@@ -209,14 +210,16 @@ impl Flow {
     pub(crate) fn peer_unheard(&self) -> Result<(SocketId, SocketAddr), DropReason> {
         // Without a signalled address the peer is on hold or has not answered: nothing is sent, whoever was heard.
         let signalled = self.plan.peer.ok_or(DropReason::NoPeer)?;
-        // With ICE the control side says where to: nothing is learned.
-        let learned = self
-            .state
-            .sources
-            .learned()
-            .filter(|_| self.plan.proven.is_empty());
-        let uses_learned = self.plan.source.learning != Learning::Off && !self.plan.source.asymmetric;
-        let dest = learned.filter(|_| uses_learned).map_or(signalled, |l| l.addr);
+        // With ICE nothing is learned; but the peer may be followed to where the control side says.
+        let sources = &self.state.sources;
+        let learned = if self.plan.proven.is_empty() {
+            sources.learned()
+        } else {
+            sources.followed()
+        };
+        let dest = learned
+            .filter(|_| follows(&self.plan.source))
+            .map_or(signalled, |l| l.addr);
         if self.plan.peer_forbidden && dest == signalled || dest.port() == 0 {
             return Err(DropReason::ForbiddenPeer);
         }

@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 
-use plan::{Component, DropReason, FlowStats, Framing, Learning, Plan, PuntKind, TapPoint, Time};
+use plan::{Component, DropReason, FlowStats, Framing, Learning, Plan, PuntKind, SocketId, TapPoint, Time};
 use rtp::{Header, Kind, rtcp};
 
 use crate::egress::Medium;
 use crate::flow::Flow;
 use crate::io::{Arrival, Outbox};
 use crate::keys::Keying;
-use crate::source::{Admitted, Arrived, Claim, Sources};
+use crate::source::{Admitted, Arrived, Claim, Sources, follows};
 use crate::table::{Slot, SocketOwner};
 use crate::{Relay, limits};
 
@@ -390,8 +390,19 @@ fn admit(
     if plan.proven.is_empty() {
         sources.admit(arrived, &plan.source, claim)
     } else {
-        Ok(sources.note_proven(arrived))
+        Ok(sources.note_proven(arrived, || may_follow(plan, arrived)))
     }
+}
+
+/// Packets to the peer may go where this one came from.
+fn may_follow(plan: &Plan, arrived: &Arrived) -> bool {
+    let follow = plan.follow.as_deref().filter(|f| arrived.now >= f.since);
+    let Some(follow) = follow.filter(|_| follows(&plan.source)) else {
+        return false;
+    };
+    let local = plan.sockets.get(usize::from(arrived.local)).map(|s| s.id);
+    let here = |(socket, from): &(SocketId, SocketAddr)| Some(*socket) == local && *from == arrived.from;
+    follow.ways.iter().any(here)
 }
 
 pub(crate) const fn is_rtp(framing: Framing) -> bool {

@@ -20,6 +20,8 @@ pub(crate) struct Arrival {
     pub(crate) source: SocketAddr,
     pub(crate) opened: Opened,
     path: Path,
+    /// It has waited here already.
+    late: bool,
     start: usize,
     len: usize,
     /// As it arrived.
@@ -60,6 +62,11 @@ impl Arrival {
     /// How it got here.
     pub(crate) const fn path(&self) -> Path {
         self.path
+    }
+
+    /// Whether it has waited here already.
+    pub(crate) const fn is_late(&self) -> bool {
+        self.late
     }
 
     /// It was unprotected in its place, to `len` bytes.
@@ -127,10 +134,20 @@ impl Batch {
             source,
             opened: Opened::Not,
             path,
+            late: false,
             start,
             len,
             wire_len: len,
         });
+    }
+
+    /// Copies a datagram into the batch that has waited here since it came.
+    pub(crate) fn push_late(&mut self, path: Path, socket: SocketId, source: SocketAddr, bytes: &[u8]) {
+        if let Some(room) = self.spare().and_then(|spare| spare.get_mut(..bytes.len())) {
+            room.copy_from_slice(bytes);
+            self.push_from(path, socket, source, bytes.len());
+            self.arrivals.last_mut().into_iter().for_each(|a| a.late = true);
+        }
     }
 
     /// Copies a datagram into the batch; cuts it off at the buffer's end. For tests and generators.

@@ -4,7 +4,7 @@
 //!
 //! 1. [`Relay::foresee`] and [`Relay::apply`] every waiting command, doing what [`Relay::poll_offload`] says after each
 //!    of both (only if flows are offered to the kernel), send what [`Relay::poll_datagrams`] has, then [`Relay::drain_released`]
-//!    (close or reuse those sockets);
+//!    (close or reuse those sockets), and do what step 3 says with what [`Relay::resume`] has;
 //! 2. receive into a [`Batch`], waiting no longer than [`Relay::poll_timeout`];
 //! 3. [`Relay::receive`] and send the [`Outbox`] until the batch is done;
 //! 4. [`Relay::handle_timeout`] and send the outbox;
@@ -35,6 +35,7 @@ mod streams;
 mod table;
 mod tap;
 mod timers;
+mod waiting;
 
 use std::net::SocketAddr;
 
@@ -89,6 +90,7 @@ pub struct Relay {
     timers: timers::Timers,
     datagrams: control::Datagrams,
     offload: offload::Offers,
+    waiters: waiting::Waiters,
     rng: SmallRng,
     /// Where a packet is unprotected that goes on as it came.
     copy: Vec<u8>,
@@ -107,6 +109,7 @@ impl Relay {
             timers: timers::Timers::default(),
             datagrams: control::Datagrams::default(),
             offload: offload::Offers::default(),
+            waiters: waiting::Waiters::default(),
             rng: SmallRng::seed_from_u64(config.seed),
             copy: Vec::with_capacity(srtp::limits::PACKET_LEN_MAX),
             totals: Totals::default(),
@@ -162,14 +165,17 @@ impl Relay {
                 Some(_) => return false,
                 None => Verdict::Dropped(table::Slot::MAX, DropReason::NoFlow),
             };
-            self.count(now, arrival.source, verdict);
+            let unproven = matches!(verdict, Verdict::Dropped(_, DropReason::Unproven));
+            if !(unproven && self.waits(now, arrival, bytes)) {
+                self.count(now, arrival.source, verdict);
+            }
             batch.advance();
         }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next. May be in the past.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.timers.next()
+        self.timers.next().into_iter().chain(self.waiters.next()).min()
     }
 
     /// Does what is due: generated RTCP, packets that open NATs. What the outbox has no room for stays due.

@@ -53,6 +53,19 @@ pub const RTCP_SILENCE_US: u64 = 15_000_000;
 /// Time between two reports that media comes from a proven source that is not the peer, in µs.
 pub const PROVEN_NEWS_US: u64 = 500_000;
 
+/// How long the proof of a source may be under way: media that came before it waits, in µs. More would be of no use to
+/// whoever is to hear it.
+pub const PROOF_US: u64 = 100_000;
+
+/// Sources of each flow whose proof may be under way.
+pub const ASKERS_PER_FLOW: usize = 4;
+
+/// Datagrams that wait for the proof of their source; more are dropped as unproven.
+pub const WAITING_MAX: usize = 256;
+
+/// Those among them at one socket.
+pub const WAITING_PER_SOCKET_MAX: usize = 16;
+
 /// Packets of each flow that the loop guard remembers. A power of two.
 pub const LOOP_PACKETS: usize = 64;
 

@@ -60,6 +60,11 @@ pub(crate) enum Admitted {
     },
 }
 
+/// Packets to the peer go where those of the peer come from.
+pub(crate) fn follows(policy: &SourcePolicy) -> bool {
+    policy.learning != Learning::Off && !policy.asymmetric
+}
+
 /// One arrival, as far as its source matters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrived {
@@ -94,6 +99,8 @@ pub(crate) struct Sources {
     guest: Option<(SocketAddr, Time)>,
     /// When a proven source that is not the peer was last told of.
     told: Time,
+    /// Packets go to the learned source although others have been proven, too: it has come by a way that the plan allows.
+    followed: bool,
 }
 
 impl Sources {
@@ -103,17 +110,26 @@ impl Sources {
             learned: None,
             guest: None,
             told: Time(0),
+            followed: false,
         }
     }
 
     /// A packet of a source that has passed a connectivity check: always let in. Where it is not the peer that control
-    /// has named, control is told, now and then as long as that lasts; it alone decides where packets go.
+    /// has named, control is told, now and then as long as that lasts. `may_follow` = packets to the peer may go there
+    /// from now on; that happens once, then it is control's turn.
     #[inline]
-    pub(crate) fn note_proven(&mut self, arrived: &Arrived) -> Admitted {
-        let recently = arrived.now.0.saturating_sub(self.told.0) < limits::PROVEN_NEWS_US;
-        if arrived.signalled == Some(arrived.from) || recently {
+    pub(crate) fn note_proven(&mut self, arrived: &Arrived, may_follow: impl FnOnce() -> bool) -> Admitted {
+        if arrived.signalled == Some(arrived.from) {
             return Admitted::Known;
         }
+        let follows = !self.followed && may_follow();
+        let recently = arrived.now.0.saturating_sub(self.told.0) < limits::PROVEN_NEWS_US;
+        // As long as packets go elsewhere than control has said, that is the news.
+        let elsewhere = self.followed().is_some_and(|f| f.addr != arrived.from);
+        if elsewhere || recently && !follows {
+            return Admitted::Known;
+        }
+        self.followed |= follows;
         self.told = arrived.now;
         self.learned = Some(Learned {
             addr: arrived.from,
@@ -127,6 +143,16 @@ impl Sources {
 
     pub(crate) const fn learned(&self) -> Option<&Learned> {
         self.learned.as_ref()
+    }
+
+    /// The learned source, where packets to the peer follow it although the plan names another.
+    pub(crate) fn followed(&self) -> Option<&Learned> {
+        self.learned.as_ref().filter(|_| self.followed)
+    }
+
+    /// The plan says where packets to the peer go.
+    pub(crate) const fn return_to_plan(&mut self) {
+        self.followed = false;
     }
 
     /// The learned source, if it stays the one until another says or does something.

@@ -7,8 +7,9 @@ use crate::control::Budget;
 use crate::guard::Guard;
 use crate::keys::Keys;
 use crate::limits;
-use crate::source::Sources;
+use crate::source::{Learned, Sources};
 use crate::streams::Streams;
+use crate::waiting::Askers;
 
 /// The part of a flow that packets change.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(crate) struct State {
     pub(crate) pierced: u16,
     /// What may still be handed up.
     pub(crate) punts: Budget,
+    /// Sources whose proof may be under way.
+    pub(crate) askers: Askers,
 }
 
 impl State {
@@ -52,6 +55,7 @@ impl State {
             next_pierce: None,
             pierced: 0,
             punts: Budget::default(),
+            askers: Askers::default(),
         }
     }
 
@@ -70,6 +74,15 @@ impl State {
             };
             self.sources.renumber(place);
         }
+        let stays = |f: &Learned| {
+            let local = new.sockets.get(usize::from(f.local)).map(|s| s.id);
+            let ways = new.follow.as_deref().into_iter().flat_map(|follow| &follow.ways);
+            old.peer == new.peer && ways.into_iter().any(|&(s, to)| Some(s) == local && to == f.addr)
+        };
+        if !self.sources.followed().is_some_and(stays) {
+            self.sources.return_to_plan();
+        }
+        self.askers.forget(now, &new.proven);
         if new.reports.is_none() {
             self.next_report = None;
         }

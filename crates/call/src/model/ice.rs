@@ -5,6 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ice::{Agent, Component, Credentials, RemoteCandidate, Route, State};
+use plan::{Follow, LocalSocket, Time};
 use smallvec::{SmallVec, smallvec};
 
 /// ICE of one media.
@@ -59,6 +60,8 @@ pub(crate) struct Way {
     pub(crate) lost: bool,
     /// Where packets may come from.
     pub(crate) sources: SmallVec<[SocketAddr; 1]>,
+    /// Other ways that the party may take by itself, and not before when.
+    pub(crate) others: Option<Box<(Time, Vec<Route>)>>,
 }
 
 impl Way {
@@ -77,6 +80,17 @@ impl Way {
             return smallvec![signalled.unwrap_or(NOBODY)];
         }
         self.sources.clone()
+    }
+
+    /// The other ways, by these sockets.
+    pub(crate) fn follow(&self, sockets: &[LocalSocket]) -> Option<Box<Follow>> {
+        let (since, routes) = self.others.as_deref()?;
+        let socket = |route: &Route| sockets.iter().find(|s| s.addr == route.local).map(|s| s.id);
+        let ways = routes.iter().filter_map(|r| Some((socket(r)?, r.remote)));
+        Some(Box::new(Follow {
+            since: *since,
+            ways: ways.collect(),
+        }))
     }
 }
 
@@ -133,6 +147,10 @@ impl Ice {
                 route,
                 lost: route.is_none() && agent.state() == State::Disconnected,
                 sources,
+                others: agent.alternatives(component).map(|(since, mut routes)| {
+                    routes.truncate(crate::limits::PROVEN_SOURCES_MAX);
+                    Box::new((since, routes))
+                }),
             }
         };
         Some(Reach {

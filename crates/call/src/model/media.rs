@@ -252,6 +252,13 @@ pub(crate) struct LearningState {
     pub(crate) public: bool,
 }
 
+impl LearningState {
+    /// Media to the party goes where its media comes from.
+    pub(crate) fn follows(&self) -> bool {
+        self.mode != Learning::Off && !self.asymmetric
+    }
+}
+
 impl Default for LearningState {
     fn default() -> Self {
         Self {

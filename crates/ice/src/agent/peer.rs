@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Agent;
 use super::pair::{Pair, PairState};
 use super::session::Session;
-use super::types::{Component, PairView, Remote, Role, Stage};
+use super::types::{Component, PairView, Remote, Role, Route, Stage};
 use crate::Time;
 use crate::candidate::{Local, RemoteCandidate};
 use crate::limits::SWITCH_GUARD;
@@ -70,34 +70,36 @@ impl Agent {
         selected.chain(pairs).chain(early.map(|e| e.from))
     }
 
-    /// The peer sends media from there. If that is a valid pair, and it is the peer's to choose, media to it follows, but
-    /// not at once and back again. Whether it does.
+    /// Where media to the peer may follow media of the peer's, and not before when: other valid pairs, if it is the peer's
+    /// to choose. Not at once and back again.
+    #[must_use]
+    pub fn alternatives(&self, component: Component) -> Option<(Time, Vec<Route>)> {
+        let selected = self.selected[component.index()].as_ref()?;
+        if self.role == Role::Controlling {
+            return None;
+        }
+        let pairs = self.session.pairs.iter();
+        let valid = pairs.filter(|p| p.component() == component && p.state == PairState::Succeeded);
+        let routes = valid.filter_map(|p| p.route(&self.session.remotes));
+        let others: Vec<Route> = routes.filter(|route| *route != selected.route).collect();
+        (!others.is_empty()).then_some((selected.since + SWITCH_GUARD, others))
+    }
+
+    /// The peer sends media from there. Where [`alternatives`](Self::alternatives) allows it, media to it follows. Whether
+    /// it does.
     pub fn follow_media(&mut self, now: Time, local: SocketAddr, from: SocketAddr) -> bool {
         let Some(component) = self.locals.iter().find(|l| l.bound == local).map(|l| l.component) else {
             return false;
         };
-        let recently = |s: &super::selected::Selected| now < s.since + SWITCH_GUARD;
-        let selected = self.selected[component.index()].as_ref();
-        if self.role == Role::Controlling || selected.is_none_or(recently) {
+        let route = Route { local, remote: from };
+        let follows = |(since, routes): (Time, Vec<Route>)| now >= since && routes.contains(&route);
+        if !self.alternatives(component).is_some_and(follows) {
             return false;
         }
         let remote = self.session.find_remote(component, from);
         let Some(at) = remote.and_then(|remote| self.session.find_pair(local, remote)) else {
             return false;
         };
-        let pair = self
-            .session
-            .pairs
-            .get(at)
-            .and_then(|p| p.route(&self.session.remotes));
-        let valid = self
-            .session
-            .pairs
-            .get(at)
-            .is_some_and(|p| p.state == PairState::Succeeded);
-        if !valid || pair == self.selected(component) {
-            return false;
-        }
         self.select(now, at, 0);
         true
     }

@@ -448,3 +448,62 @@ fn a_second_living_pair_changes_nothing() {
     }
     assert_eq!(b.selected(), Some(addr(PEER)));
 }
+
+/// Until its media comes over the second pair: then it has chosen that one, unless choosing is ours, or it has just done so.
+#[test]
+fn media_over_a_second_living_pair_is_followed() {
+    for (role, theirs) in [
+        (Role::Controlled, Role::Controlling),
+        (Role::Controlling, Role::Controlled),
+    ] {
+        let mut b = Bench::full(role);
+        b.meet();
+        b.told(PEER, 9);
+        b.ask(Ask {
+            role: Some(theirs),
+            nominate: role == Role::Controlled,
+            ..Ask::default()
+        });
+        b.run_answering(1_000);
+        assert_eq!(b.selected(), Some(addr(PEER)), "{role:?}");
+        let ways = |b: &Bench| b.agent.alternatives(Component::Rtp);
+        let follow = |b: &mut Bench| {
+            let now = b.now();
+            b.agent.follow_media(now, addr(OURS), addr(OTHER))
+        };
+        assert_eq!(ways(&b), None, "{role:?}: there is one way");
+        b.ask(Ask {
+            from: OTHER,
+            role: Some(theirs),
+            ..Ask::default()
+        });
+        assert_eq!(ways(&b), None, "{role:?}: it has asked, and not answered");
+        assert!(!follow(&mut b), "{role:?}: not valid");
+        for (_, check) in b.run(500) {
+            if check.to == addr(OTHER) && check.bytes[0] == 0 {
+                b.reply(&check, Class::Success, check.to);
+            }
+        }
+        let Some((since, routes)) = ways(&b) else {
+            assert_eq!(role, Role::Controlling, "another way");
+            b.run_answering(10_000);
+            assert!(!follow(&mut b), "ours to choose");
+            continue;
+        };
+        let other = Route {
+            local: addr(OURS),
+            remote: addr(OTHER),
+        };
+        assert_eq!((role, routes), (Role::Controlled, vec![other]));
+        assert!(since > b.now());
+        assert!(!follow(&mut b), "too soon");
+        b.run_answering(3_000);
+        assert!(follow(&mut b));
+        assert_eq!(b.selected(), Some(addr(OTHER)));
+        assert!(!follow(&mut b), "that is where it goes already");
+        assert!(
+            ways(&b).is_some_and(|(next, _)| next > since),
+            "and back, but later"
+        );
+    }
+}

@@ -142,8 +142,10 @@ fn way_in(flow: &Flow) -> Result<(LocalSocket, SocketAddr), Refusal> {
         let learned = learned.ok_or(Refusal::Learning)?;
         (usize::from(learned.local), learned.addr)
     } else {
-        // The pair that the agents have agreed upon; its socket stands first.
-        let peer = plan.peer.filter(|peer| plan.proven.contains(peer));
+        // The pair that the agents have agreed upon; its socket stands first. While the peer is followed elsewhere, the
+        // control side has yet to say so.
+        let agreed = flow.state.sources.followed().is_none();
+        let peer = plan.peer.filter(|peer| agreed && plan.proven.contains(peer));
         (0, peer.ok_or(Refusal::Learning)?)
     };
     let local = plan.sockets.get(local).ok_or(Refusal::Learning)?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ::srtp::Sender;
 use plan::{
-    Bundle, BundleMember, Command, Component, Datagram, DropReason, FlowId, FlowStats, Framing, Learning,
-    Plan, PlanSet, RtcpPolicy, RtcpReports, Security, SocketId, Tap, TapId, TapPoint, Time,
+    Bundle, BundleMember, Command, Component, Datagram, DropReason, FlowId, FlowStats, Follow, Framing,
+    Learning, Plan, PlanSet, RtcpPolicy, RtcpReports, Security, SocketId, Tap, TapId, TapPoint, Time,
 };
 use rand::rngs::StdRng;
 use rand::seq::{IndexedMutRandom, IndexedRandom};
@@ -108,6 +108,9 @@ fn secure(rng: &mut StdRng, p: &mut Plan) {
     (p.recv, p.send) = (security(), security());
     if rng.random_bool(0.2) {
         p.proven = [A, B].map(addr).into_iter().collect();
+        let since = Time(rng.random_range(0..20_000_000));
+        let ways = p.sockets.iter().map(|s| (s.id, addr(A))).collect();
+        p.follow = rng.random_bool(0.5).then(|| Box::new(Follow { since, ways }));
     }
     if rng.random_bool(0.3) {
         p.transport = Some(FlowId(rng.random_range(1..=4)));
@@ -142,8 +145,9 @@ fn random_packet(rng: &mut StdRng, senders: &mut [Sender]) -> Vec<u8> {
 }
 
 fn random_bytes(rng: &mut StdRng) -> Vec<u8> {
-    let mut bytes = match rng.random_range(0..4) {
+    let mut bytes = match rng.random_range(0..5) {
         0 => (0..rng.random_range(0..60)).map(|_| rng.random()).collect(),
+        4 => [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[0; 12]].concat(),
         1 => vec![0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2],
         2 => [
             &[0x80, 201, 0, 1, 0, 0, 0, 1][..],
@@ -181,6 +185,7 @@ fn every_packet_has_exactly_one_fate() {
     ]
     .map(addr);
     let mut reasons = vec![0; DropReason::ALL.len()];
+    let mut waited = 0;
     for seed in 0..150_u64 {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut relay = Relay::new(Config { seed });
@@ -189,8 +194,9 @@ fn every_packet_has_exactly_one_fate() {
         let (mut batch, mut out) = (Batch::new(16, 256), Outbox::new(1, 1));
         let (mut now, mut handed, mut sent) = (Time(1_000_000), 0, 0_u64);
         let (mut asked, mut said) = (0, 0);
-        for _ in 0..120 {
-            now = now + Duration::from_millis(rng.random_range(0..300));
+        for turn in 0..=120 {
+            // Media waits 100 ms at most for the proof of its source.
+            now = now + Duration::from_millis(if turn < 120 { rng.random_range(0..150) } else { 100 });
             if rng.random_bool(0.2) {
                 let plans = (1..=4).filter(|_| rng.random_bool(0.8)).collect::<Vec<u64>>();
                 let plans = plans
@@ -222,7 +228,8 @@ fn every_packet_has_exactly_one_fate() {
             said += out.transmits().len() as u64;
             out.clear();
             batch.clear();
-            for _ in 0..rng.random_range(0..=16) {
+            let arriving = if turn < 120 { rng.random_range(0..=16) } else { 0 };
+            for _ in 0..arriving {
                 let socket = SocketId(rng.random_range(0..16));
                 batch.push_bytes(
                     socket,
@@ -231,10 +238,14 @@ fn every_packet_has_exactly_one_fate() {
                 );
                 handed += 1;
             }
-            while !relay.receive(now, &mut batch, &mut out) {
-                assert!(!out.is_empty(), "seed {seed}: no progress");
-                sent += out.transmits().len() as u64;
-                out.clear();
+            let mut late = relay.resume(now);
+            waited += late.iter().map(Batch::len).sum::<usize>();
+            for batch in late.iter_mut().chain([&mut batch]) {
+                while !relay.receive(now, batch, &mut out) {
+                    assert!(!out.is_empty(), "seed {seed}: no progress");
+                    sent += out.transmits().len() as u64;
+                    out.clear();
+                }
             }
             relay.handle_timeout(now, &mut out);
             sent += out.transmits().len() as u64;
@@ -284,4 +295,5 @@ fn every_packet_has_exactly_one_fate() {
     ] {
         assert!(reasons[reason as usize] > 0, "{reason:?} never happened");
     }
+    assert!(waited > 0, "nothing ever waited");
 }

@@ -10,6 +10,7 @@ mod kept;
 mod learning;
 mod moving;
 mod offload;
+mod proof;
 mod rtcp;
 mod srtp;
 mod strangers;

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use plan::{
-    CallKey, Command, Component, DropReason, Event, FlowId, FlowStats, Framing, Learning, LocalSocket,
-    MediaState, Plan, PlanSet, Process, RtcpPolicy, Sink, SocketId, SourcePolicy, Time,
+    CallKey, Command, Component, DropReason, Event, FlowId, FlowStats, LocalSocket, Plan, PlanSet, Sink,
+    SocketId, Time,
 };
 use relay::{Batch, Config, Outbox, Relay};
 
@@ -23,42 +23,10 @@ pub(crate) fn addr(text: &str) -> SocketAddr {
 /// A flow whose only socket has the flow's number, bound to 203.0.113.1.
 pub(crate) fn plan(flow: u64, component: Component, peer: Option<&str>) -> Plan {
     Plan {
-        flow: FlowId(flow),
         sockets: vec![socket(flow)].into(),
-        framing: Framing::Rtp,
-        component,
         peer: peer.map(addr),
-        peer_forbidden: false,
-        source: SourcePolicy {
-            learning: Learning::Heuristic,
-            strict: false,
-            handover: false,
-            asymmetric: false,
-            epoch: 0,
-        },
-        media: MediaState {
-            recv: true,
-            send: true,
-            blocked: false,
-        },
-        sinks: plan::Sinks::new(),
-        rtcp_sinks: plan::Sinks::new(),
-        rtcp_flow: None,
-        reports: None,
-        taps: Vec::new(),
-        punt_stun: false,
-        punt_dtls: false,
-        proven: smallvec::SmallVec::new(),
-        recv: plan::Security::Plain,
-        send: plan::Security::Plain,
-        transport: None,
-        bundle: None,
-        friends: smallvec::SmallVec::new(),
-        pierce_nat: false,
-        nat_wait: false,
-        tos: 0,
         clock_rates: vec![(0, 8000)].into(),
-        stats: Arc::new(FlowStats::default()),
+        ..Plan::new(FlowId(flow), component)
     }
 }
 
@@ -72,11 +40,7 @@ pub(crate) fn socket(n: u64) -> LocalSocket {
 }
 
 pub(crate) fn sink(to: u64) -> Sink {
-    Sink {
-        to: FlowId(to),
-        process: Process::default(),
-        rtcp: RtcpPolicy::Forward,
-    }
+    Sink::new(FlowId(to))
 }
 
 /// Two parties with RTP only: A's flow 1, B's flow 2.
@@ -175,7 +139,9 @@ impl World {
             let reasons = DropReason::ALL.iter().zip(before.iter().zip(&after));
             let reason = reasons.filter(|(_, (b, a))| a > b).map(|(r, _)| r.text()).next();
             let punted = self.relay.totals().punted > totals.punted;
-            return reason.unwrap_or(if punted { "punted" } else { "no-flow" }).into();
+            let received = self.relay.totals().received > totals.received;
+            let otherwise = if received { "no-flow" } else { "waits" };
+            return reason.unwrap_or(if punted { "punted" } else { otherwise }).into();
         }
         sent
     }
@@ -213,6 +179,18 @@ impl World {
         self.batch.clear();
         self.relay.poll_datagrams(&mut self.out);
         self.take()
+    }
+
+    /// What need not wait any more, as `socket>destination`.
+    pub(crate) fn resume(&mut self) -> String {
+        if let Some(late) = self.relay.resume(self.now()) {
+            self.batch = late;
+            let done = self.relay.receive(self.now(), &mut self.batch, &mut self.out);
+            assert!(done, "few packets always fit");
+        }
+        let sent = self.take();
+        self.batch = Batch::new(8, 2048);
+        sent
     }
 
     /// What is due now, as `socket>destination`.

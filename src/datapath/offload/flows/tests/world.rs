@@ -9,8 +9,7 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use plan::{
-    CallKey, Command, Component, FlowId, FlowStats, Framing, Learning, LocalSocket, MediaState, Plan,
-    PlanSet, Process, RtcpPolicy, Security, Sink, SocketId, SourcePolicy, Time,
+    CallKey, Command, Component, FlowId, FlowStats, LocalSocket, Plan, PlanSet, Sink, SocketId, Time,
 };
 use relay::{Batch, Config, Outbox, Relay};
 use std::sync::atomic::Ordering::Relaxed;
@@ -74,49 +73,11 @@ pub(super) fn place(flow: usize, nth: u8) -> SocketAddr {
 
 fn plan(flow: usize) -> Plan {
     Plan {
-        flow: FlowId(flow as u64),
         sockets: vec![socket(flow)].into(),
-        framing: Framing::Rtp,
-        component: Component::Rtp,
         peer: Some(place(flow, 1)),
-        peer_forbidden: false,
-        source: SourcePolicy {
-            learning: Learning::Heuristic,
-            strict: false,
-            handover: false,
-            asymmetric: false,
-            epoch: 0,
-        },
-        media: MediaState {
-            recv: true,
-            send: true,
-            blocked: false,
-        },
-        sinks: plan::Sinks::from_elem(
-            Sink {
-                to: FlowId(flow as u64 ^ 1),
-                process: Process::default(),
-                rtcp: RtcpPolicy::Forward,
-            },
-            1,
-        ),
-        rtcp_sinks: plan::Sinks::new(),
-        rtcp_flow: None,
-        reports: None,
-        taps: Vec::new(),
-        punt_stun: false,
-        punt_dtls: false,
-        proven: [].into_iter().collect(),
-        recv: Security::Plain,
-        send: Security::Plain,
-        transport: None,
-        bundle: None,
-        friends: [].into_iter().collect(),
-        pierce_nat: false,
-        nat_wait: false,
-        tos: 0,
+        sinks: plan::Sinks::from_elem(Sink::new(FlowId(flow as u64 ^ 1)), 1),
         clock_rates: vec![(0, 8000), (8, 8000)].into(),
-        stats: Arc::new(FlowStats::default()),
+        ..Plan::new(FlowId(flow as u64), Component::Rtp)
     }
 }
 
