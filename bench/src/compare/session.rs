@@ -119,7 +119,8 @@ impl<'a> Session<'a> {
                 Stage::Ended(trial, latency) => {
                     let point = point(trial, latency, before, spent(relay)?);
                     eprintln!("    {}", line(trial, &point));
-                    if trial.carried() && best.is_none_or(|best| best.rate < point.rate) {
+                    let passed = trial.carried() && trial.generator_kept_up();
+                    if passed && best.is_none_or(|best| best.rate < point.rate) {
                         best = Some(point);
                     }
                     points.push(point);

@@ -98,8 +98,9 @@ impl Content {
         }
     }
 
-    /// When the packet was sent (0: not known), if it is byte for byte packet `counter`.
-    fn check(&self, packet: &[u8], counter: u64) -> Option<u64> {
+    /// When the packet was sent (0: not known; 1: so long ago that it was forgotten), if it is byte for byte packet
+    /// `counter`, which is `age` packets old.
+    fn check(&self, packet: &[u8], counter: u64, age: u64) -> Option<u64> {
         match self {
             Self::Made(template) => template.check(packet, counter),
             Self::Replayed {
@@ -109,7 +110,11 @@ impl Content {
             } => {
                 let mut expected = [0; PACKET_BYTES_MAX];
                 let length = capture.write(&mut expected, *ssrc, counter);
-                (packet == &expected[..length]).then(|| sent_ns[counter as usize % SENT_WINDOW])
+                let sent = match usize::try_from(age) {
+                    Ok(age) if age <= SENT_WINDOW => sent_ns[counter as usize % SENT_WINDOW],
+                    _ => 1,
+                };
+                (packet == &expected[..length]).then_some(sent)
             }
         }
     }
@@ -177,7 +182,8 @@ impl Flow {
             Some(receiver) => receiver.unprotect_rtp(packet).ok()?,
             None => packet.len(),
         };
-        self.content.check(packet.get(..length)?, counter)
+        self.content
+            .check(packet.get(..length)?, counter, self.next.saturating_sub(counter))
     }
 
     /// Whether packets arrive protected.

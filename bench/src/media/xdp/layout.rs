@@ -43,6 +43,8 @@ macro_rules! layout {
 
 // SAFETY: an integer.
 unsafe impl Plain for u64 {}
+// SAFETY: an integer.
+unsafe impl Plain for u32 {}
 
 layout! {
     /// What the programs are told, and what they tell.

@@ -514,7 +514,8 @@ static __always_inline int arrive(struct xdp_md *ctx, struct control *c)
 	if (!expected->stamped) {
 		__u32 at = index * SENT_WINDOW + (counter & (SENT_WINDOW - 1));
 		__u64 *when = bpf_map_lookup_elem(&sent, &at);
-		sent_at = when && back <= SENT_WINDOW ? *when : 0;
+		// One that is older than what is remembered was slower than anything.
+		sent_at = when && back <= SENT_WINDOW ? *when : 1;
 	}
 	if (enter(a, counter) && sent_at && now >= sent_at)
 		record(now - sent_at);

@@ -181,9 +181,11 @@ impl XdpLoad {
                 signals::check()?;
             }
         }
+        // The program still counts what arrives: nothing else may be touched.
+        self.kernel.control.poke(0, offset_of!(Control, slot), 0_u32);
         self.kernel
             .control
-            .update(0, |control| (control.slot, control.slots) = (0, slot as u32));
+            .poke(0, offset_of!(Control, slots), slot as u32);
         Ok(prepared)
     }
 
@@ -209,10 +211,15 @@ impl XdpLoad {
     fn send(&mut self, rate: &mut f64, began: Instant, end: Instant, watch: &mut Watch<'_>) -> Result<bool> {
         let left = end.saturating_duration_since(Instant::now()).as_nanos() as u64;
         let now = clock::monotonic_ns();
-        self.kernel.control.update(0, |control| {
-            (control.due, control.period) = (now * SCALE, period(*rate));
-            (control.end, control.spray_due) = (now + left, now * SCALE);
-        });
+        // The program still counts what arrives: nothing else may be touched.
+        for (offset, value) in [
+            (offset_of!(Control, due), now * SCALE),
+            (offset_of!(Control, period), period(*rate)),
+            (offset_of!(Control, end), now + left),
+            (offset_of!(Control, spray_due), now * SCALE),
+        ] {
+            self.kernel.control.poke(0, offset, value);
+        }
         let mut look = Instant::now() + LOOK;
         loop {
             let control = self.kernel.control.read(0);
