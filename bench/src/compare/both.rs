@@ -9,6 +9,7 @@ use super::session::Session;
 use super::{Run, SLOW_FROM, key, wanted};
 use crate::cli::Measurement;
 use crate::plot::{Curve, Point};
+use crate::sys::signals;
 
 /// A machine that is not overloaded.
 const PARTIAL_SHARE: f64 = 0.3;
@@ -189,10 +190,16 @@ impl Run<'_> {
                 let rate = half.rate;
                 let alone = self
                     .lab
-                    .with_reflector(|reflector| measure::latency_alone(reflector, calls, rate))?;
-                let note = format!(
-                    "ours at {rate:.0} packets/s, where generator and cable alone have {alone:.0} µs"
-                );
+                    .with_reflector(|reflector| measure::latency_alone(reflector, calls, rate));
+                let alone = match alone {
+                    Ok(us) => format!("{us:.0} µs"),
+                    Err(error) => {
+                        signals::check()?;
+                        format!("a latency that could not be measured: {error:#}")
+                    }
+                };
+                let note =
+                    format!("ours at {rate:.0} packets/s, where generator and cable alone have {alone}");
                 self.rows.note(&latency, at, &note);
             }
         }
