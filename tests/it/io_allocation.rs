@@ -1,7 +1,5 @@
 //! Nothing is allocated for a packet by whatever serves its socket.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -14,30 +12,6 @@ use plan::{CallKey, Command, Component, FlowId, Learning, LocalSocket, Plan, Pla
 use relay::{Batch, Config, Outbox, Relay};
 
 use crate::daemon::LIMIT;
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; counting touches a thread-local without a
-// destructor, which never allocates.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`, and `ptr` came from `System`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn epoll_allocates_nothing() {
@@ -115,23 +89,23 @@ fn forward(io: &mut dyn Io) {
             }
         }
         let all = parties.len() * PACKETS;
-        let before = ALLOCATIONS.get();
+        let before = allocations::made();
         while batch.len() < all {
             let had = batch.len();
             io.gather(Some(LIMIT));
             io.receive(&mut batch, Some(LIMIT));
             assert!(batch.len() > had, "{had} of {all} packets came");
         }
-        allocated += ALLOCATIONS.get() - before;
+        allocated += allocations::made() - before;
         assert!(
             relay.receive(Time(turn as u64 * 20_000), &mut batch, &mut out),
             "room for all"
         );
-        let before = ALLOCATIONS.get();
+        let before = allocations::made();
         io.transmit(out.transmits(), &out, &batch, &mut |t| {
             panic!("{t:?} was refused")
         });
-        allocated += ALLOCATIONS.get() - before;
+        allocated += allocations::made() - before;
         out.clear();
         batch.clear();
         for (n, party) in (0..FLOWS).zip(&parties) {

@@ -39,6 +39,7 @@ const OURS: &[&str] = &[
     "relay",
     "call",
     "testkit",
+    "allocations",
     "bench",
 ];
 

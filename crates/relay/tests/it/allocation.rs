@@ -1,7 +1,5 @@
 //! Nothing is allocated for a packet that is forwarded, but for the first of a flow.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
 
 use plan::{
@@ -12,30 +10,6 @@ use relay::{Batch, Config, Outbox, Relay};
 
 use crate::srtp::{bridged, rr, seal, secured, sender, srtp};
 use crate::world::{A, B, CALL, addr, pair, rtp, sink};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; counting touches a thread-local without a
-// destructor, which never allocates.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`, and `ptr` came from `System`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn forwarding_allocates_nothing() {
@@ -65,13 +39,13 @@ fn forwarding_allocates_nothing() {
     packet[0] |= 0x10;
     packet.splice(12..12, [0xbe, 0xde, 0, 1, 0x10, 0xaa, 0, 0]);
     let mut seq = 0_u16;
-    let mut before = ALLOCATIONS.get();
+    let mut before = allocations::made();
     let mut sent = 0;
     for turn in 0..100 {
         if turn == 1 {
             // Each flow has got room for its loop guard: once, and nothing else.
-            assert_eq!(ALLOCATIONS.get() - before, 2);
-            before = ALLOCATIONS.get();
+            assert_eq!(allocations::made() - before, 2);
+            before = allocations::made();
         }
         batch.clear();
         for _ in 0..32 {
@@ -92,7 +66,7 @@ fn forwarding_allocates_nothing() {
         relay.drain_events(drop);
     }
     assert_eq!(sent, 100 * 32 * 3);
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(allocations::made() - before, 0);
 }
 
 /// What a turn of a call brings: the packets of both parties, ready to arrive.
@@ -113,7 +87,7 @@ fn allocations(plans: Vec<Plan>, turns: &[Turn]) -> u64 {
     let (mut before, mut sent, mut handed) = (0, 0, 0);
     for (n, turn) in turns.iter().enumerate() {
         if n == 1 {
-            before = ALLOCATIONS.get();
+            before = allocations::made();
         }
         batch.clear();
         for (socket, from, bytes) in turn {
@@ -129,7 +103,7 @@ fn allocations(plans: Vec<Plan>, turns: &[Turn]) -> u64 {
         relay.drain_events(drop);
         relay.drain_taps(|_| ());
     }
-    let made = ALLOCATIONS.get() - before;
+    let made = allocations::made() - before;
     assert_eq!(sent, handed, "everything goes on");
     made
 }

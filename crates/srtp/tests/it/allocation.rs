@@ -1,37 +1,10 @@
 //! Nothing is allocated for a packet, not even for the first of a new SSRC, but for the one that a context has no room
 //! for as it was made: that makes room for all there may be.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use srtp::limits::{SSRCS_FIRST, SSRCS_MAX};
 use srtp::{Job, Kind, Suite, protect_batch, unprotect_batch};
 
 use crate::support::{pair, params, rtcp, rtp};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; counting touches a thread-local without a
-// destructor, which never allocates.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`, and `ptr` came from `System`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn no_packet_allocates() {
@@ -49,13 +22,13 @@ fn no_packet_allocates() {
                 Job::new(0, Kind::Rtp, first, media.len()),
                 Job::new(0, Kind::Rtcp, second, report.len()),
             ];
-            let before = ALLOCATIONS.get();
+            let before = allocations::made();
             protect_batch(&mut senders[..], &mut jobs);
             unprotect_batch(&mut receivers[..], &mut jobs);
             // A replay is refused without allocating, too.
             jobs[0].len = 1;
             unprotect_batch(&mut receivers[..], &mut jobs[..1]);
-            let allocated = ALLOCATIONS.get() - before;
+            let allocated = allocations::made() - before;
             let expected = match ssrc as usize {
                 // The sender remembers RTP, the receiver RTP and RTCP.
                 SSRCS_FIRST => 3,
@@ -74,7 +47,7 @@ fn no_packet_allocates() {
 /// The counter counts.
 #[test]
 fn allocations_are_counted() {
-    let before = ALLOCATIONS.get();
+    let before = allocations::made();
     drop(std::hint::black_box(vec![1, 2, 3]));
-    assert_eq!(ALLOCATIONS.get() - before, 1);
+    assert_eq!(allocations::made() - before, 1);
 }
