@@ -157,6 +157,9 @@ pub const fn kernel_entries_max(processors: usize) -> usize {
 /// How long the kernel is trusted to know a device that packets leave by: it forgets those that go.
 pub const KERNEL_DEVICE_TOLD: Duration = Duration::from_secs(1);
 
+/// How long what `/proc/sys` says of a device is taken for true.
+pub const SYSCTL_TRUSTED: Duration = Duration::from_secs(1);
+
 /// How long an entry of the kernel's table rests before it is used again: no processor handles one packet longer.
 pub const KERNEL_REST: Duration = Duration::from_millis(100);
 

@@ -7,6 +7,7 @@ use super::parts::fast_paths;
 use crate::config::Config;
 use crate::datapath::offload::nexthop::{Lookup, Resolver};
 use crate::datapath::offload::{FastPaths, Flows, OffloadCounters};
+use crate::sys::epoll::Waker;
 
 /// The program, and who finds next hops for it. Both end with this.
 pub(super) struct KernelPath {
@@ -29,6 +30,13 @@ impl KernelPath {
     /// The program and where it is.
     pub(super) fn fast(&self) -> &FastPaths {
         &self.fast
+    }
+
+    /// Has workers woken when a next hop is another one.
+    pub(super) fn wake(&self, workers: &[Waker]) {
+        if let Some((resolver, _)) = &self.next_hops {
+            resolver.wake(workers.to_vec());
+        }
     }
 
     /// Who finds next hops, if there is a program.

@@ -23,6 +23,7 @@ use super::rings;
 use super::service::{PidFile, notify};
 use crate::config::{Config, Offload};
 use crate::control::udp::Front;
+use crate::datapath::offload::Kernel;
 use crate::datapath::serve;
 use crate::datapath::worker::{EventSink, WorkerCommand};
 use crate::limits;
@@ -154,6 +155,7 @@ impl Daemon {
         let mut workers = Vec::new();
         let mut ports = Vec::new();
         let wakers: Vec<Waker> = (0..count).map(|_| Waker::new()).collect::<io::Result<_>>()?;
+        kernel.wake(&wakers);
         let mut rings = rings::start(&config, &kernel, &wakers);
         if rings.is_none() && config.no_fallback && config.offload == Offload::AfXdp {
             return Err(StartError::NoFastPath("no AF_XDP rings".to_owned()));
@@ -173,6 +175,7 @@ impl Daemon {
             pool,
             admission: Admission::new(&config.limits),
             announcer: Announcer::new(start_xmlrpc(config.timeout_notice)?),
+            kernel: kernel.fast().kernel.as_ref().map(Kernel::counters),
             templates: templates(&config.templates),
             settings: Arc::new(config.call),
             sockets: listening.ng.clone(),

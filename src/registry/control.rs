@@ -12,6 +12,7 @@ use ng_protocol::{CallId, CommandKind, Dict, NgError, Request, Templates};
 use socket2::Socket;
 
 use super::{Admission, Job};
+use crate::datapath::offload::KernelCounters;
 use crate::datapath::ports::PortPool;
 use crate::driver::WorkerPort;
 use crate::report::announce::Announcer;
@@ -41,6 +42,8 @@ pub struct Control {
     pub statistics: Statistics,
     /// Who is told of ended calls.
     pub announcer: Announcer,
+    /// What the program in the kernel counts, if there is one.
+    pub kernel: Option<KernelCounters>,
     /// Signalling templates.
     pub templates: Templates,
     /// Settings of calls, as they are now.
@@ -59,6 +62,7 @@ impl Control {
             pool,
             admission,
             announcer,
+            kernel,
             templates,
             settings,
             sockets,
@@ -74,6 +78,7 @@ impl Control {
             admission,
             statistics,
             announcer,
+            kernel,
             templates,
             settings,
             sockets,
@@ -157,6 +162,8 @@ pub struct ControlParts {
     pub admission: Admission,
     /// Who is told of ended calls.
     pub announcer: Announcer,
+    /// What the program in the kernel counts, if there is one.
+    pub kernel: Option<KernelCounters>,
     /// Signalling templates.
     pub templates: Templates,
     /// Settings of calls.

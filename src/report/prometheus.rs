@@ -14,7 +14,7 @@ use super::paths::Census;
 use super::snapshot;
 use crate::control::places;
 use crate::datapath::io_xdp::RingCount;
-use crate::datapath::offload::OffloadCounters;
+use crate::datapath::offload::{KernelCounters, OffloadCounters};
 use crate::registry::Control;
 
 /// The whole page.
@@ -181,6 +181,15 @@ fn paths(control: &Control, census: &Census, page: &mut Page) {
             "Flows that moved into the kernel, or could not",
             &format!("event=\"{event}\""),
             snapshot::offloaded(control, count),
+        );
+    }
+    for (why, count) in control.kernel.iter().flat_map(KernelCounters::reasons) {
+        page.add(
+            "offload_packets_up_total",
+            "counter",
+            "Packets for flows in the kernel that it left to the daemon",
+            &format!("reason=\"{why}\""),
+            count,
         );
     }
     for what in RingCount::ALL {

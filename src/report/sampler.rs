@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use plan::Time;
 
-use super::snapshot;
+use super::snapshot::{self, offloaded};
 use crate::clock;
 use crate::registry::Control;
 
@@ -34,14 +34,20 @@ pub fn run(control: &Arc<Control>, stop: &Receiver<()>) {
 
 struct Reading {
     at: Time,
+    /// By the kernel, too.
     relayed: (u64, u64, u64),
 }
 
 impl Reading {
     fn take(control: &Control) -> Self {
+        let (packets, bytes, errors) = snapshot::relayed(control);
         Self {
             at: clock::now(),
-            relayed: snapshot::relayed(control),
+            relayed: (
+                packets + offloaded(control, |o| &o.packets),
+                bytes + offloaded(control, |o| &o.bytes),
+                errors,
+            ),
         }
     }
 

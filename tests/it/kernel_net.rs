@@ -276,7 +276,7 @@ fn family(ip: Ip) -> &'static str {
     }
 }
 
-fn sdp(ip: &str, port: u16) -> String {
+pub(crate) fn sdp(ip: &str, port: u16) -> String {
     let family = family(if ip.contains(':') { Ip::V6 } else { Ip::V4 });
     format!(
         "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\

@@ -21,7 +21,7 @@ fn in_kernel(net: &KernelNet, id: &str) -> bool {
 }
 
 /// Everything that the parties sent and got is in the call's figures, whoever forwarded it.
-fn packets_counted(net: &KernelNet, id: &str) -> i64 {
+pub(crate) fn packets_counted(net: &KernelNet, id: &str) -> i64 {
     let reply = net.relay.ng.ok(&Request::new("query").with("call-id", id));
     let totals = reply.get("totals").and_then(|totals| totals.get("RTP"));
     match totals.and_then(|rtp| rtp.get("packets")) {

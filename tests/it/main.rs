@@ -26,6 +26,7 @@ mod explain_dtls;
 mod explain_keys;
 mod families;
 mod io_allocation;
+mod kernel_here;
 mod kernel_moves;
 mod kernel_net;
 mod kernel_path;

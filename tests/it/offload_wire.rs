@@ -119,6 +119,7 @@ fn entry(way: &Way, device: u32) -> Entry {
             ttl: 64,
             xdp: true,
         },
+        from_here: false,
     }
 }
 

@@ -72,6 +72,8 @@ texts! {
         NoNeighbour = "no-neighbour",
         /// The peer is on this host.
         LocalPeer = "local-peer",
+        /// The peer is on this host, and the kernel takes IPv4 packets for it from the device only by `accept_local`.
+        AcceptLocal = "accept-local",
         /// The packets would leave by a bridge or a port of one.
         Bridge = "bridge",
         /// The packets would leave by a bond or a team.

@@ -4,6 +4,9 @@
  * every detail goes up the stack, or to the daemon's rings, unchanged. Each packet of a port with an entry is forwarded
  * or counted under a reason.
  *
+ * What an entry sends to a port of ours is not sent, but looked up there at once: it leaves as the second entry says, or
+ * goes up as it came. What is for a program on this host goes up as it has to arrive there.
+ *
  * Deliberately absent: state of its own, anything that would need a second look at a packet, route lookups.
  */
 #include <linux/bpf.h>
@@ -24,6 +27,7 @@
 #define VLAN_BYTES 4
 #define CHECK_AT 6 /* of the UDP header */
 #define SUMMED_MAX 2048 /* bytes of the largest datagram whose checksum is made from nothing */
+#define SUMMED_STEP 64
 #define HEADERS 96      /* bytes that are looked at, at most, with some to spare */
 #define GATE_TRIES 4
 #define STUN_COOKIE HTONL(0x2112a442)
@@ -96,7 +100,8 @@ struct frame {
 	void *data;
 	void *end;
 	__u32 len;         /* with what `end` does not reach */
-	struct entry *entry;
+	struct entry *arrives; /* the entry of the port that it came to */
+	struct entry *entry;   /* the entry that says how it leaves: mostly the same */
 	__u32 l2;          /* bytes of the Ethernet header with its tag */
 	__u32 v6;          /* IPv6; otherwise IPv4 */
 	__u16 id;          /* of the IPv4 header */
@@ -105,10 +110,10 @@ struct frame {
 	__u16 from_port;
 	__u16 to_port;
 	__u32 payload_len;
-	__u32 number;      /* of the entry */
+	__u32 number;      /* of the entry that it leaves by */
+	__u32 arrives_number;
 	enum verdict fallback;
-	__u32 rtp;         /* it is RTP, and the following are of its header */
-	__u16 seq;
+	__u16 seq;         /* of its RTP header, if the entry is for RTP */
 	__u32 timestamp;
 	__u32 payload_type;
 };
@@ -143,17 +148,22 @@ INLINE int refuse(enum reason reason, int fallback)
 	return fallback;
 }
 
+/* What a closed gate remembers of a packet. */
+INLINE __u64 mark_of(const __u8 *payload, __u32 len, void *end)
+{
+	__u64 mark = 0;
+	if (len >= 8 && (void *)(payload + 8) <= end)
+		mark = *(const __u64 *)payload;
+	return mark < MARK_LEAST ? MARK_LEAST : mark;
+}
+
 /* Leaves the mark of a packet in the closed gate (see src/datapath/offload/mod.rs). True if it is open. */
 INLINE int pass_gate(struct entry *entry, const __u8 *payload, __u32 len, void *end)
 {
 	__u64 seen = READ_ONCE(entry->gate);
 	if (likely(seen == GATE_OPEN))
 		return 1;
-	__u64 mark = 0;
-	if (len >= 8 && (void *)(payload + 8) <= end)
-		mark = *(const __u64 *)payload;
-	if (mark < MARK_LEAST)
-		mark = MARK_LEAST;
+	__u64 mark = mark_of(payload, len, end);
 	/* Another processor may leave a mark meanwhile, or the daemon open the gate. */
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < GATE_TRIES; i++) {
@@ -167,19 +177,31 @@ INLINE int pass_gate(struct entry *entry, const __u8 *payload, __u32 len, void *
 	return 0;
 }
 
-/* Counts what is forwarded. */
-INLINE void count(struct frame *frame)
+/* Closes an open gate for this packet and those after it. */
+INLINE void close_gate(struct entry *entry, __u64 mark)
 {
-	struct entry *entry = frame->entry;
+	__u64 seen = GATE_OPEN;
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < GATE_TRIES; i++) {
+		__u64 was = __sync_val_compare_and_swap(&entry->gate, seen, mark);
+		if (was == seen)
+			return;
+		seen = was;
+	}
+}
+
+/* Counts what an entry forwards. */
+INLINE void count_one(struct frame *frame, struct entry *entry, __u32 number)
+{
 	__u32 cpu = bpf_get_smp_processor_id();
-	__u32 place = frame->number * processors + cpu;
+	__u32 place = number * processors + cpu;
 	struct count *count = bpf_map_lookup_elem(&counts, &place);
 	if (!count)
 		return;
 	__u64 bit = 1ull << (cpu & 63);
 	if (unlikely(!(READ_ONCE(entry->cpus) & bit)))
 		__sync_fetch_and_or(&entry->cpus, bit);
-	if (frame->rtp) {
+	if (entry->flags & FLAG_RTP) {
 		/* Extends itself: what carries into the upper half is a cycle. */
 		__s16 ahead = frame->seq - (__u16)count->highest;
 		if (count->packets == 0)
@@ -194,12 +216,17 @@ INLINE void count(struct frame *frame)
 	count->last = bpf_ktime_get_coarse_ns();
 }
 
-/* Whether the payload is of the kind that the entry forwards: REASONS if so. */
-INLINE enum reason fits(struct frame *frame, const __u8 *payload)
+INLINE void count(struct frame *frame)
 {
-	struct entry *entry = frame->entry;
+	count_one(frame, frame->entry, frame->number);
+	if (unlikely(frame->entry != frame->arrives))
+		count_one(frame, frame->arrives, frame->arrives_number);
+}
+
+/* Whether the payload is of the kind that the entry forwards: REASONS if so. */
+INLINE enum reason fits(struct frame *frame, struct entry *entry, const __u8 *payload)
+{
 	__u32 flags = entry->flags;
-	frame->rtp = 0;
 	if (flags & (FLAG_RTP | FLAG_RTCP)) {
 		/* RFC 7983 section 7; RTP against RTCP, RFC 5761 section 4. */
 		if (payload + 8 > (const __u8 *)frame->end || frame->payload_len < 8)
@@ -219,7 +246,6 @@ INLINE enum reason fits(struct frame *frame, const __u8 *payload)
 		__u64 types = type < 64 ? entry->payload_types[0] : entry->payload_types[1];
 		if (!(types >> (type & 63) & 1))
 			return REASON_PAYLOAD_TYPE;
-		frame->rtp = 1;
 		frame->seq = HTONS(*(const __u16 *)(payload + 2));
 		frame->timestamp = HTONL(*(const __u32 *)(payload + 4));
 		frame->payload_type = type;
@@ -235,8 +261,49 @@ INLINE enum reason fits(struct frame *frame, const __u8 *payload)
 	return REASONS;
 }
 
+/* Whether a frame that leaves as its entry says is too large. */
+INLINE int too_large(struct frame *frame, struct entry *entry)
+{
+	__u32 header = entry->flags & FLAG_LEAVES6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	return sizeof(struct udphdr) + frame->payload_len + header > entry->mtu;
+}
+
+/* What the entry's packets are sent to is a port of ours: its entry goes on, if it takes them, and without another stop.
+ * A gate that is closed there makes ours close: only the daemon knows then what is still under way. */
+INLINE enum reason follow(struct frame *frame, const __u8 *payload, int xdp)
+{
+	struct entry *entry = frame->entry;
+	__u64 high = ~0ull, low = entry->to[0];
+	if (entry->flags & FLAG_LEAVES6) {
+		high = *(__u64 *)entry->to;
+		low = *(__u64 *)(entry->to + 2);
+	}
+	__u32 number = port_word(high, low, entry->to_port) & ~WORD_RINGS;
+	number--;
+	struct entry *next = bpf_map_lookup_elem(&entries, &number);
+	if (!next || READ_ONCE(next->gate) != GATE_OPEN) {
+		close_gate(entry, mark_of(payload, frame->payload_len, frame->end));
+		return REASON_CHAIN;
+	}
+	__u32 other = next->source_port ^ entry->from_port;
+	other |= next->source[0] ^ entry->from[0];
+	if (entry->flags & FLAG_LEAVES6)
+		other |= (next->source[1] ^ entry->from[1]) | (next->source[2] ^ entry->from[2]) |
+			 (next->source[3] ^ entry->from[3]);
+	if (other)
+		return REASON_SOURCE;
+	if (next->flags & (FLAG_CHAIN | FLAG_LOCAL) || (xdp && !(next->flags & FLAG_XDP)))
+		return REASON_CHAIN;
+	if (too_large(frame, next))
+		return REASON_SIZE;
+	enum reason reason = fits(frame, next, payload);
+	frame->entry = next;
+	frame->number = number;
+	return reason;
+}
+
 /* Finds the entry of a frame and decides. Nothing is changed yet. */
-INLINE enum verdict judge(struct frame *frame)
+INLINE enum verdict judge(struct frame *frame, int xdp)
 {
 	void *data = frame->data, *end = frame->end;
 	struct ethhdr *eth = data;
@@ -321,17 +388,22 @@ INLINE enum verdict judge(struct frame *frame)
 	frame->from_port = udp->source;
 	frame->to_port = udp->dest;
 
-	enum reason reason = fits(frame, (void *)(udp + 1));
+	enum reason reason = fits(frame, entry, (void *)(udp + 1));
 	if (unlikely(reason != REASONS))
 		return refuse(reason, fallback);
-	__u32 leaves = udp_len + (entry->flags & FLAG_LEAVES6 ? sizeof(*ip6) : sizeof(*ip4));
-	if (unlikely(leaves > entry->mtu))
+	if (unlikely(too_large(frame, entry)))
 		return refuse(REASON_SIZE, fallback);
 	/* RFC 8200 section 8.1: IPv6 has no datagrams without a checksum. */
 	if (unlikely(frame->check == 0 && frame->v6))
 		return refuse(REASON_CHECKSUM, fallback);
-	frame->number = number;
+	frame->arrives = entry;
+	frame->number = frame->arrives_number = number;
 	frame->fallback = fallback;
+	if (unlikely(entry->flags & FLAG_CHAIN)) {
+		reason = follow(frame, (void *)(udp + 1), xdp);
+		if (reason != REASONS)
+			return refuse(reason, fallback);
+	}
 	return GO;
 }
 
@@ -342,28 +414,51 @@ INLINE int datagram_sum(struct udphdr *udp, void *end, __u32 len, __u64 *result)
 	__u32 done = 0;
 	if (len > SUMMED_MAX)
 		return 0;
+	/* Large steps first: the verifier counts steps. */
 #pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < SUMMED_MAX / 8; i++) {
+	for (__u32 i = 0; i < SUMMED_MAX / SUMMED_STEP; i++) {
 		const __u32 *words = (void *)udp + done;
+		if (done + SUMMED_STEP > len)
+			break;
+		if ((void *)words + SUMMED_STEP > end)
+			return 0;
+#pragma clang loop unroll(full)
+		for (__u32 n = 0; n < SUMMED_STEP / 4; n++)
+			sum += words[n];
+		done += SUMMED_STEP;
+	}
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < SUMMED_STEP / 8; i++) {
+		const __u64 *word = (void *)udp + done;
 		if (done + 8 > len)
 			break;
-		if ((void *)(words + 2) > end)
+		if ((void *)(word + 1) > end)
 			return 0;
-		sum += (__u64)words[0] + words[1];
+		/* In one piece, or the compiler looks for its halves at places that the verifier cannot follow. */
+		__u64 eight = READ_ONCE(*word);
+		sum += (eight & 0xffffffff) + (eight >> 32);
 		done += 8;
 	}
 	if (udp + 1 > (struct udphdr *)end)
 		return 0;
 	sum += 0xffff ^ udp->check;
-#pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < 7; i++) {
-		const __u8 *byte = (void *)udp + done;
-		if (done >= len)
-			break;
-		if (byte + 1 > (const __u8 *)end)
+	const void *rest = (void *)udp + done;
+	if (len & 4) {
+		if (rest + 4 > end)
 			return 0;
-		sum += done & 1 ? (__u32)*byte << 8 : *byte;
-		done++;
+		sum += READ_ONCE(*(const __u32 *)rest);
+		rest += 4;
+	}
+	if (len & 2) {
+		if (rest + 2 > end)
+			return 0;
+		sum += READ_ONCE(*(const __u16 *)rest);
+		rest += 2;
+	}
+	if (len & 1) {
+		if (rest + 1 > end)
+			return 0;
+		sum += READ_ONCE(*(const __u8 *)rest);
 	}
 	*result = sum;
 	return 1;
@@ -416,15 +511,18 @@ INLINE int new_check(struct frame *frame, struct udphdr *udp, void *end, int gen
 		return 1;
 	}
 	/* What a local sender leaves to its device has the sum of the pseudo header there, and no more. */
-	int as_partial = fold((__u64)entry->old_sum + frame->udp_len) == check;
+	__u16 old_sum = frame->arrives->old_sum;
+	int as_partial = fold((__u64)old_sum + frame->udp_len) == check;
 	__u64 sum;
 	if (likely(check && !as_partial)) {
 		sum = (__u64)(__u16)~check + entry->udp_delta;
+		if (unlikely(entry != frame->arrives))
+			sum += frame->arrives->udp_delta;
 	} else {
 		if (!datagram_sum(udp, end, HTONS(frame->udp_len), &sum))
 			return 0;
 		/* The skb keeps its mark when it is sent on. A complete checksum may look like a partial one by chance. */
-		__u64 whole = sum + check + entry->old_sum + frame->udp_len;
+		__u64 whole = sum + check + old_sum + frame->udp_len;
 		if (generic && as_partial && fold(whole) != 0xffff) {
 			*result = fold((__u64)entry->new_sum + frame->udp_len);
 			return 1;
@@ -462,6 +560,17 @@ INLINE enum verdict send(struct xdp_md *ctx, struct frame *frame, int generic, i
 	__u16 check;
 	if (!new_check(frame, udp, frame->end, generic, &check))
 		return refuse(REASON_CHECKSUM, frame->fallback);
+	if (unlikely(flags & FLAG_LOCAL)) {
+		/* The same family, so it all stays where it is. */
+		if (!write_ip(frame, frame->v6, frame->data + frame->l2, frame->end))
+			return frame->fallback;
+		count(frame);
+		udp->source = entry->from_port;
+		udp->dest = entry->to_port;
+		udp->check = check;
+		*action = XDP_PASS;
+		return GO;
+	}
 
 	__u32 new_l2 = flags & FLAG_TAG ? ETH_HLEN + VLAN_BYTES : ETH_HLEN;
 	__u32 new_l3 = flags & FLAG_LEAVES6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
@@ -503,7 +612,7 @@ INLINE int at_xdp(struct xdp_md *ctx, int generic)
 	};
 	int action;
 	frame.len = frame.end - frame.data;
-	enum verdict verdict = judge(&frame);
+	enum verdict verdict = judge(&frame, 1);
 	if (verdict == GO)
 		verdict = send(ctx, &frame, generic, &action);
 	if (verdict == GO)
@@ -528,7 +637,7 @@ INLINE int skb_check(struct __sk_buff *skb, struct frame *frame, __u32 at)
 {
 	struct entry *entry = frame->entry;
 	__u32 ports = entry->from_port + entry->to_port + (__u16)~frame->from_port + (__u16)~frame->to_port;
-	__u32 addresses = entry->new_sum + (__u16)~entry->old_sum;
+	__u32 addresses = entry->new_sum + (__u16)~frame->arrives->old_sum;
 	/* Of a partial one only the pseudo header counts; these know what it is. */
 	return bpf_l4_csum_replace(skb, at, 0, addresses, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0) ||
 	       bpf_l4_csum_replace(skb, at, 0, ports, BPF_F_MARK_MANGLED_0);
@@ -550,6 +659,33 @@ INLINE int skb_sum(struct __sk_buff *skb, struct frame *frame, __u32 at, __u16 *
 	return 1;
 }
 
+/* Up the stack, to a program on this host. What the device has summed up stays true: the sum of an IPv4 header is always
+ * the same. */
+INLINE int skb_up(struct __sk_buff *skb, struct frame *frame)
+{
+	struct entry *entry = frame->entry;
+	__u32 l3 = frame->v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	if (frame->check && skb_check(skb, frame, ETH_HLEN + l3 + CHECK_AT))
+		return TC_ACT_SHOT;
+	if (frame->v6) {
+		struct {
+			struct ipv6hdr ip;
+			struct udphdr udp;
+		} header;
+		if (!write_ip(frame, 1, &header, &header + 1) ||
+		    bpf_skb_store_bytes(skb, ETH_HLEN, &header.ip, sizeof(header.ip), BPF_F_RECOMPUTE_CSUM))
+			return TC_ACT_SHOT;
+	}
+	void *ip = (void *)(long)skb->data + ETH_HLEN, *end = (void *)(long)skb->data_end;
+	struct udphdr *udp = ip + l3;
+	if (udp + 1 > (struct udphdr *)end || (!frame->v6 && !write_ip(frame, 0, ip, end)))
+		return TC_ACT_SHOT;
+	udp->source = entry->from_port;
+	udp->dest = entry->to_port;
+	count(frame);
+	return TC_ACT_UNSPEC;
+}
+
 SEC("classifier")
 int patchbay_tc(struct __sk_buff *skb)
 {
@@ -562,7 +698,7 @@ int patchbay_tc(struct __sk_buff *skb)
 		.len = skb->len,
 	};
 	/* What a device in promiscuous mode overhears is not for us. */
-	if (skb->pkt_type != PACKET_HOST || judge(&frame) != GO)
+	if (skb->pkt_type != PACKET_HOST || judge(&frame, 0) != GO)
 		return TC_ACT_UNSPEC;
 	if (unlikely(skb->gso_size))
 		return refuse(REASON_CHECKSUM, TC_ACT_UNSPEC);
@@ -571,6 +707,8 @@ int patchbay_tc(struct __sk_buff *skb)
 
 	struct entry *entry = frame.entry;
 	__u32 flags = entry->flags;
+	if (unlikely(flags & FLAG_LOCAL))
+		return skb_up(skb, &frame);
 	__u32 leaves6 = flags & FLAG_LEAVES6;
 	__u32 l3 = frame.v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	__u16 sum = 0;

@@ -30,6 +30,7 @@ HELPER(__u32, get_smp_processor_id, void);
 HELPER(__u64, ktime_get_coarse_ns, void);
 HELPER(long, xdp_adjust_head, struct xdp_md *ctx, int delta);
 HELPER(long, skb_pull_data, struct __sk_buff *skb, __u32 len);
+HELPER(long, skb_store_bytes, struct __sk_buff *skb, __u32 offset, const void *from, __u32 len, __u64 flags);
 HELPER(long, l4_csum_replace, struct __sk_buff *skb, __u32 offset, __u64 from, __u64 to, __u64 flags);
 HELPER(long, skb_change_proto, struct __sk_buff *skb, __u16 proto, __u64 flags);
 HELPER(long, skb_vlan_push, struct __sk_buff *skb, __u16 proto, __u16 tci);

@@ -39,6 +39,9 @@ struct ports {
 #define FLAG_RTCP 2  /* RTCP only */
 #define FLAG_LEAVES6 4 /* leaves as IPv6 */
 #define FLAG_TAG 8   /* leaves with the tag `vlan` */
+#define FLAG_LOCAL 16 /* goes up the stack, to a program on this host; in the family that it came in */
+#define FLAG_CHAIN 32 /* goes to a port of ours */
+#define FLAG_XDP 64  /* the device takes what XDP sends */
 
 /* Where packets of a port go. All but `gate` and `cpus` is written before its number stands in `ports`. */
 struct entry {
@@ -93,6 +96,7 @@ enum reason {
 	REASON_SIZE,         /* larger than may leave */
 	REASON_CHECKSUM,     /* no checksum where there must be one, or a segment that the stack has to cut */
 	REASON_ROOM,         /* no room for longer headers, or tags that cannot be changed */
+	REASON_CHAIN,        /* goes to a port of ours whose packets are not forwarded */
 	REASONS,
 };
 

@@ -97,6 +97,9 @@ impl Served {
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.name)?;
+        if self.addresses.is_empty() {
+            f.write_str(" (parties on this host")?;
+        }
         for (n, address) in self.addresses.iter().enumerate() {
             write!(f, "{}{address}", if n == 0 { " (" } else { ", " })?;
         }
@@ -153,6 +156,17 @@ impl Site {
             served: Served::Not,
             refused: vec![(None, reason)],
         }
+    }
+
+    /// The loopback device, at which the packets of parties on this host arrive.
+    pub(super) fn loopback(kernel: &mut Kernel, device: u32) -> Self {
+        let mut site = Self {
+            device: Some(device),
+            refused: Vec::new(),
+            ..Self::refused("lo".into(), NoPath::Loopback)
+        };
+        site.attach(kernel, &[Served::Tc], false);
+        site
     }
 
     /// Attaches the first of these programs that the device takes, and notes why it does not take those before it.

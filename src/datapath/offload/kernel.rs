@@ -4,11 +4,13 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use aya::Ebpf;
 use aya::programs::{TestRun, TestRunOptions};
 
+use super::here::Here;
 use super::layout::REASONS;
 use super::maps::{self, GENERIC, Maps, NATIVE, Served, Setup, TC, Unavailable};
 use super::rings::Rings;
@@ -66,6 +68,11 @@ impl Kernel {
         self.maps.set_served(ip, mode);
     }
 
+    /// Says what is known of this host. To be said once.
+    pub(super) fn serve_here(&self, here: Here) {
+        let _ = self.maps.here.set(here);
+    }
+
     /// What steers packets to AF_XDP rings.
     pub fn rings(&self) -> Rings {
         Rings {
@@ -80,13 +87,12 @@ impl Kernel {
 
     /// How many packets of ports with an entry were not forwarded, by reason.
     pub fn reasons(&self) -> Vec<(&'static str, u64)> {
-        let total = |at: usize| {
-            let counts = self.maps.reasons.iter().filter_map(|of_cpu| of_cpu.count.get(at));
-            counts
-                .map(|count| count.load(std::sync::atomic::Ordering::Relaxed))
-                .sum()
-        };
-        (0..).zip(REASONS).map(|(at, name)| (*name, total(at))).collect()
+        self.counters().reasons()
+    }
+
+    /// What the program counts.
+    pub fn counters(&self) -> KernelCounters {
+        KernelCounters(Arc::clone(&self.maps))
     }
 
     /// Runs the program over one frame, `repeat` times, as if it had arrived at the loopback device. Nothing is sent.
@@ -125,6 +131,21 @@ impl Kernel {
         };
         let fd = loaded.ok_or(io::ErrorKind::Unsupported)?;
         fd.map(|fd| fd.as_fd()).map_err(io::Error::other)
+    }
+}
+
+/// What the program counts, for all flows together.
+#[derive(Clone)]
+pub struct KernelCounters(Arc<Maps>);
+
+impl KernelCounters {
+    /// How many packets of ports with an entry were not forwarded, by reason.
+    pub fn reasons(&self) -> Vec<(&'static str, u64)> {
+        let total = |at: usize| {
+            let counts = self.0.reasons.iter().filter_map(|of_cpu| of_cpu.count.get(at));
+            counts.map(|count| count.load(Relaxed)).sum()
+        };
+        (0..).zip(REASONS).map(|(at, name)| (*name, total(at))).collect()
     }
 }
 

@@ -31,6 +31,12 @@ pub const FLAG_RTCP: u16 = 2;
 pub const FLAG_LEAVES6: u16 = 4;
 /// Leaves with a VLAN tag.
 pub const FLAG_TAG: u16 = 8;
+/// Goes up the stack, to a program on this host.
+pub const FLAG_LOCAL: u16 = 16;
+/// Goes to a port of ours.
+pub const FLAG_CHAIN: u16 = 32;
+/// The device takes what XDP sends.
+pub const FLAG_XDP: u16 = 64;
 
 /// Names of the program's counters, in their order: why packets of ports with an entry were not forwarded.
 pub const REASONS: &[&str] = &[
@@ -45,6 +51,7 @@ pub const REASONS: &[&str] = &[
     "size",
     "checksum",
     "room",
+    "chain",
 ];
 
 shareable! {

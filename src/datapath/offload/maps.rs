@@ -8,7 +8,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use aya::maps::{DevMap, Map, MapData, XskMap};
 use aya::programs::{Program, ProgramError, SchedClassifier, Xdp};
@@ -16,6 +16,7 @@ use aya::{Ebpf, EbpfError, EbpfLoader, VerifierLogLevel};
 use plan::{Refusal, Time};
 use thiserror::Error;
 
+use super::here::Here;
 use super::layout::{
     ADDRESS_SLOTS, Count, EntryCell, HOP_DEVICES, PORTS_PER_LINE, Ports, Reasons, RingDevices,
 };
@@ -94,6 +95,10 @@ impl From<EbpfError> for Unavailable {
 impl From<ProgramError> for Unavailable {
     fn from(error: ProgramError) -> Self {
         match error {
+            // The verifier, whose objections are this error; whether we may use it at all was asked before.
+            ProgramError::LoadError { io_error, .. } if io_error.raw_os_error() == Some(libc::EACCES) => {
+                Self::Rejected(io_error.to_string())
+            }
             ProgramError::LoadError { io_error, .. } => io_error.into(),
             error => refused(&error),
         }
@@ -145,6 +150,8 @@ pub(super) struct Maps {
     pub(super) reasons: Shared<Reasons>,
     pub(super) ring_devices: Shared<RingDevices>,
     pub(super) processors: usize,
+    /// Nothing of it is known while the program is only loaded.
+    pub(super) here: OnceLock<Here>,
     hops: Mutex<Hops>,
     pub(super) xsks: Mutex<XskMap<MapData>>,
 }
@@ -302,6 +309,7 @@ fn load_all(setup: &Setup) -> Result<(Ebpf, Maps), Unavailable> {
         reasons: share(&mut ebpf, "reasons", processors)?,
         ring_devices: share(&mut ebpf, "ring_devices", 1)?,
         processors,
+        here: OnceLock::new(),
         hops: Mutex::new(Hops {
             map: DevMap::try_from(take(&mut ebpf, "hops")?).map_err(|e| refused(&e))?,
             devices: Vec::new(),

@@ -17,6 +17,7 @@
 
 pub mod attach;
 pub mod flows;
+mod here;
 pub mod kernel;
 pub mod layout;
 mod maps;
@@ -33,7 +34,7 @@ use plan::Refusal;
 use relay::{KernelCounts, KernelFlow};
 
 pub use self::flows::{Flows, OffloadCounters};
-pub use self::kernel::{Kernel, Ran};
+pub use self::kernel::{Kernel, KernelCounters, Ran};
 pub use self::maps::{Served, Setup, Unavailable, object};
 pub use self::rings::Rings;
 pub use self::start::FastPaths;
@@ -58,6 +59,24 @@ pub struct NextHop {
     pub xdp: bool,
 }
 
+impl NextHop {
+    /// To this host itself.
+    pub const HERE: Self = Self {
+        device: 0,
+        source: [0; 6],
+        dest: [0; 6],
+        vlan: None,
+        mtu: u16::MAX,
+        ttl: 64,
+        xdp: true,
+    };
+
+    /// Whether packets stay on this host.
+    pub const fn is_here(&self) -> bool {
+        self.device == Self::HERE.device
+    }
+}
+
 /// Finds next hops. Answers at once: what is not known yet is [`Refusal::Resolving`], and worth asking for again after
 /// [`generation`](Self::generation) has changed.
 pub trait NextHops: Send {
@@ -75,6 +94,8 @@ pub struct Entry {
     pub flow: KernelFlow,
     /// Where its packets go.
     pub hop: NextHop,
+    /// Its source is on this host.
+    pub from_here: bool,
 }
 
 /// Names an entry of a [`Table`].
@@ -114,6 +135,9 @@ pub trait Table: Send {
 
     /// Opens the gate, whatever is under way: more comes than the worker can handle, so that packets are lost anyway.
     fn force(&mut self, id: EntryId);
+
+    /// Whether an entry whose gate was opened still forwards: one for a party on this host may not any more.
+    fn holds(&self, id: EntryId) -> bool;
 
     /// What was forwarded since the entry was published.
     fn counts(&self, id: EntryId) -> KernelCounts;

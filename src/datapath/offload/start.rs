@@ -50,10 +50,12 @@ impl FastPaths {
                 ..Self::default()
             };
         }
-        match Kernel::load(&setup) {
+        let mut found = match Kernel::load(&setup) {
             Ok(kernel) => Self::attached(kernel, sites, order, config.offload == Offload::AfXdp),
             Err(error) => Self::without(sites, error),
-        }
+        };
+        found.serve_here(config);
+        found
     }
 
     fn attached(mut kernel: Kernel, mut sites: Vec<Site>, order: &[Served], rings: bool) -> Self {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use plan::{Framing, Refusal, Time};
 use relay::KernelCounts;
 
+use super::here::may_be_martian;
 use super::layout::{self, Count, EntryCell, WORD_RINGS};
 use super::maps::{Maps, Served};
 use super::{Entry, EntryId, Mark, NextHop, Table};
@@ -35,6 +36,8 @@ pub struct WorkerTable {
 #[derive(Debug, Default)]
 struct Place {
     local: Option<SocketAddr>,
+    /// The stack takes its packets only while the device's settings say so.
+    martian: bool,
     /// The extended sequence number at the last look, for flows that move between processors.
     highest: Cell<Option<u32>>,
 }
@@ -81,6 +84,19 @@ impl WorkerTable {
             .unwrap_or_default()
     }
 
+    /// Which program sees the packets of a flow.
+    fn served(&self, entry: &Entry) -> Result<Served, Refusal> {
+        let local = entry.flow.local.addr;
+        let (served, without) = if entry.from_here {
+            let here = self.maps.here.get().map(|here| here.loopback);
+            (here.unwrap_or(Served::Not), Refusal::LocalPeer)
+        } else {
+            (self.maps.served(local.ip()), Refusal::NoProgram)
+        };
+        self.maps.word(local).ok_or(Refusal::NoProgram)?;
+        (served != Served::Not).then_some(served).ok_or(without)
+    }
+
     /// Makes the port point to an entry, or to none. Which packets go to rings is another's matter.
     fn point(word: &AtomicU32, entry: u32) {
         let _ = word.fetch_update(AcqRel, Acquire, |old| Some(old & WORD_RINGS | entry));
@@ -90,15 +106,17 @@ impl WorkerTable {
 impl Table for WorkerTable {
     fn publish(&mut self, entry: &Entry) -> Result<EntryId, Refusal> {
         let local = entry.flow.local.addr;
-        let served = self.maps.served(local.ip());
-        if self.maps.word(local).is_none() || served == Served::Not {
-            return Err(Refusal::NoProgram);
-        }
+        let served = self.served(entry)?;
         // The stack sends by any device, a driver does not.
         if served == Served::Native && !entry.hop.xdp {
             return Err(Refusal::Device);
         }
-        let hop = self.maps.hop(entry.hop.device)?;
+        let (hop, flags) = if entry.hop.is_here() {
+            let here = self.maps.here.get().ok_or(Refusal::LocalPeer)?;
+            (0, here.flags(&self.maps, entry, served)?)
+        } else {
+            (self.maps.hop(entry.hop.device)?, 0)
+        };
         let number = self.take().ok_or(Refusal::TableFull)?;
         for count in self.counted(number) {
             clear(count);
@@ -107,9 +125,10 @@ impl Table for WorkerTable {
         let (Some(cell), Some(word)) = (maps.entries.get(number as usize), maps.word(local)) else {
             return Err(Refusal::TableFull);
         };
-        write(cell, entry, hop);
+        write(cell, entry, hop, flags);
         if let Some(place) = self.places.get_mut((number - self.first) as usize) {
             place.local = Some(local);
+            place.martian = flags & layout::FLAG_LOCAL != 0 && may_be_martian(entry);
             place.highest.set(None);
         }
         Self::point(word, number + 1);
@@ -129,6 +148,17 @@ impl Table for WorkerTable {
         if let Some(cell) = self.cell(id) {
             cell.gate.store(Mark::OPEN.0, Release);
         }
+    }
+
+    fn holds(&self, id: EntryId) -> bool {
+        let (Some(cell), Some(place)) = (self.cell(id), self.place(id)) else {
+            return false;
+        };
+        let taken = || {
+            let here = self.maps.here.get().zip(place.local);
+            here.is_some_and(|(here, local)| here.accepts(local.ip()))
+        };
+        cell.gate.load(Acquire) == Mark::OPEN.0 && (!place.martian || taken())
     }
 
     fn counts(&self, id: EntryId) -> KernelCounts {
@@ -213,7 +243,7 @@ fn sum<'a>(counted: impl Iterator<Item = &'a Count>) -> KernelCounts {
 }
 
 /// Writes an entry that nobody reads yet.
-fn write(cell: &EntryCell, entry: &Entry, hop: u16) {
+fn write(cell: &EntryCell, entry: &Entry, hop: u16, more_flags: u16) {
     let (flow, next) = (&entry.flow, &entry.hop);
     let (local, source, out, dest) = (flow.local.addr, flow.source, flow.out.addr, flow.dest);
     cell.gate.store(Mark::NONE.0, Relaxed);
@@ -226,7 +256,7 @@ fn write(cell: &EntryCell, entry: &Entry, hop: u16) {
         .for_each(|(to, bits)| to.store(bits, Relaxed));
     cell.ssrc.store(flow.ssrc.unwrap_or(0).to_be(), Relaxed);
     cell.source_port.store(source.port().to_be(), Relaxed);
-    cell.flags.store(flags(entry), Relaxed);
+    cell.flags.store(flags(entry) | more_flags, Relaxed);
     cell.mtu.store(next.mtu, Relaxed);
     for (to, byte) in cell.ether.iter().zip(next.dest.into_iter().chain(next.source)) {
         to.store(byte, Relaxed);
@@ -271,7 +301,8 @@ fn flags(entry: &Entry) -> u16 {
     } else {
         0
     };
-    kind | family | tag
+    let xdp = if entry.hop.xdp { layout::FLAG_XDP } else { 0 };
+    kind | family | tag | xdp
 }
 
 fn set_address(words: &[AtomicU32; 4], ip: IpAddr) {

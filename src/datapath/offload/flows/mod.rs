@@ -62,16 +62,23 @@ enum Place {
     /// By the sockets, until its next visit.
     Waiting,
     /// Its gate is closed.
-    Closed(EntryId, NextHop),
+    Closed(EntryId, Way),
     /// The kernel forwards it.
-    Open(EntryId, NextHop),
+    Open(EntryId, Way),
+}
+
+/// Where a flow comes from and goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Way {
+    from_here: bool,
+    hop: NextHop,
 }
 
 impl Place {
-    const fn entry(self) -> Option<(EntryId, NextHop)> {
+    const fn entry(self) -> Option<(EntryId, Way)> {
         match self {
             Self::Waiting => None,
-            Self::Closed(id, hop) | Self::Open(id, hop) => Some((id, hop)),
+            Self::Closed(id, way) | Self::Open(id, way) => Some((id, way)),
         }
     }
 }
@@ -207,19 +214,17 @@ impl Flows {
         let Some(held) = self.held.get_mut(key) else {
             return;
         };
-        let published = self
-            .hops
-            .next_hop(held.kernel.out.addr, held.kernel.dest)
-            .and_then(|hop| {
-                let entry = Entry {
-                    flow: (*held.kernel).clone(),
-                    hop,
-                };
-                self.table.publish(&entry).map(|id| (id, hop))
-            });
+        let published = way(&mut *self.hops, &held.kernel).and_then(|way| {
+            let entry = Entry {
+                flow: (*held.kernel).clone(),
+                hop: way.hop,
+                from_here: way.from_here,
+            };
+            self.table.publish(&entry).map(|id| (id, way))
+        });
         match published {
-            Ok((id, hop)) => {
-                held.place = Place::Closed(id, hop);
+            Ok((id, way)) => {
+                held.place = Place::Closed(id, way);
                 held.told = KernelCounts::default();
                 (held.closed_at, held.tries) = (now, 0);
                 held.kernel.stats.stays(Refusal::Moving);
@@ -255,7 +260,7 @@ impl Flows {
         let Some(held) = self.held.get_mut(key) else {
             return;
         };
-        let Place::Closed(id, hop) = held.place else {
+        let Place::Closed(id, way) = held.place else {
             return;
         };
         held.tries += 1;
@@ -267,7 +272,7 @@ impl Flows {
             self.table.force(id);
             FlowStats::add(&self.counters.forced, 1);
         }
-        held.place = Place::Open(id, hop);
+        held.place = Place::Open(id, way);
         held.kernel.stats.takes(Path::Kernel, None);
         self.gates.forget(held.kernel.local.id);
         FlowStats::add(&self.counters.moved_in, 1);
@@ -277,8 +282,18 @@ impl Flows {
     fn visit_one(&mut self, now: Time, key: usize, relay: &mut Relay) {
         match self.held.get(key).map(|held| held.place) {
             Some(Place::Waiting) => self.place(now, key),
+            Some(Place::Open(id, _)) if !self.table.holds(id) => self.give_up(now, key, relay),
             Some(Place::Open(..)) => self.tell(now, key, relay),
             Some(Place::Closed(..)) | None => {}
+        }
+    }
+
+    /// Leaves a flow to the sockets until it is tried again.
+    fn give_up(&mut self, now: Time, key: usize, relay: &mut Relay) {
+        self.displace(now, key, relay);
+        if let Some(held) = self.held.get(key) {
+            relay.note_republished(held.kernel.flow);
+            held.kernel.stats.stays(Refusal::LocalPeer);
         }
     }
 
@@ -309,11 +324,11 @@ impl Flows {
         let Some(held) = self.held.get(key) else {
             return;
         };
-        let Some((_, hop)) = held.place.entry() else {
+        let Some((_, before)) = held.place.entry() else {
             return self.place(now, key);
         };
-        match self.hops.next_hop(held.kernel.out.addr, held.kernel.dest) {
-            Ok(same) if same == hop => return,
+        match way(&mut *self.hops, &held.kernel) {
+            Ok(same) if same == before => return,
             // As good as no answer.
             Err(Refusal::Resolving) => return,
             _ => {}
@@ -332,6 +347,20 @@ impl Flows {
             held.tell(now, self.table.counts(id), relay, &self.counters);
         }
     }
+}
+
+/// Where a flow comes from and goes to, as far as that is known.
+fn way(hops: &mut dyn NextHops, flow: &KernelFlow) -> Result<Way, Refusal> {
+    // A source that is not here may be anywhere, and that there is no way back is nothing to us.
+    let from_here = match hops.next_hop(flow.local.addr, flow.source) {
+        Err(Refusal::Resolving) => return Err(Refusal::Resolving),
+        answer => answer == Err(Refusal::LocalPeer),
+    };
+    let hop = match hops.next_hop(flow.out.addr, flow.dest) {
+        Err(Refusal::LocalPeer) => NextHop::HERE,
+        answer => answer?,
+    };
+    Ok(Way { from_here, hop })
 }
 
 impl Held {

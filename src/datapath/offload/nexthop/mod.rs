@@ -99,6 +99,11 @@ impl Resolver {
         links.device(index)
     }
 
+    /// Has workers woken when answers have changed; otherwise they notice with their next turn. To be said once.
+    pub fn wake(&self, workers: Vec<Waker>) {
+        let _ = self.shared.workers.set(workers);
+    }
+
     /// What it counts.
     pub fn counters(&self) -> &NextHopCounters {
         &self.shared.counters

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use crossbeam::channel::Sender;
 use plan::Refusal;
@@ -54,6 +54,8 @@ pub(super) struct Shared {
     generation: AtomicU64,
     wanted: Sender<Way>,
     waker: Waker,
+    /// Those who ask, to be told at once that answers have changed.
+    pub(super) workers: OnceLock<Vec<Waker>>,
     pub(super) counters: NextHopCounters,
 }
 
@@ -65,6 +67,7 @@ impl Shared {
             generation: AtomicU64::new(0),
             wanted,
             waker,
+            workers: OnceLock::new(),
             counters: NextHopCounters::default(),
         }
     }
@@ -79,6 +82,7 @@ impl Shared {
     /// Tells workers to ask again.
     pub(super) fn count_up(&self) {
         self.generation.fetch_add(1, AcqRel);
+        self.workers.get().into_iter().flatten().for_each(Waker::wake);
     }
 
     /// Forgets what nobody has asked for since the last time, and calls `forgotten` for it.

@@ -3,6 +3,7 @@
 mod cost;
 mod forward;
 mod gate;
+mod here;
 mod object;
 mod refuse;
 
@@ -106,6 +107,7 @@ fn entry(source: &str, local: &str, out: &str, dest: &str) -> Entry {
             ttl: 64,
             xdp: true,
         },
+        from_here: false,
     }
 }
 

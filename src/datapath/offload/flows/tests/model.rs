@@ -142,6 +142,10 @@ impl Table for Shared {
         self.with(id, |p| p.gate = Mark::OPEN);
     }
 
+    fn holds(&self, id: EntryId) -> bool {
+        self.with(id, |published| published.gate == Mark::OPEN)
+    }
+
     fn counts(&self, id: EntryId) -> KernelCounts {
         self.lock().looks += 1;
         self.with(id, |p| p.counts)
