@@ -5,6 +5,7 @@ mod batches;
 mod bundle;
 mod control;
 mod forwarding;
+mod generations;
 mod invariants;
 mod kept;
 mod learning;
