@@ -7,11 +7,11 @@ use std::time::Duration;
 /// Sockets whose datagrams one batch may hold, and so the most packets between two looks at the command queue.
 pub const BATCH_PACKETS: usize = 256;
 
-/// Datagrams asked of a socket at first: a stream brings one at a time, and room for each costs some preparation.
-pub const RECV_FIRST: usize = 4;
-
 /// Datagrams taken from one socket before the next one gets its turn.
 pub const RECV_PER_SOCKET: usize = 32;
+
+/// Batches that a worker handles at most before it gives a call away: more than a ring can hold of it.
+pub const SETTLING_TURNS: usize = 8;
 
 /// Packets given to the kernel in one call.
 pub const SEND_PER_SOCKET: usize = 32;

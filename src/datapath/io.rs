@@ -15,7 +15,11 @@ pub trait Io {
     /// Closes a socket.
     fn close(&mut self, id: SocketId);
 
-    /// Gives up a socket without closing it.
+    /// Takes nothing more from a socket, which is going to be detached. What was taken from it before comes with the next
+    /// [`receive`](Self::receive)s, until one of them does not fill its batch.
+    fn settle(&mut self, id: SocketId);
+
+    /// Gives up a socket without closing it. What waits in it stays there.
     fn detach(&mut self, id: SocketId) -> Option<OwnedFd>;
 
     /// Called after a turn that brought packets. May hold the thread up for a moment so that more of them gather,
@@ -51,6 +55,10 @@ impl<T: Io + ?Sized> Io for Box<T> {
 
     fn close(&mut self, id: SocketId) {
         (**self).close(id);
+    }
+
+    fn settle(&mut self, id: SocketId) {
+        (**self).settle(id);
     }
 
     fn detach(&mut self, id: SocketId) -> Option<OwnedFd> {

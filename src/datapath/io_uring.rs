@@ -3,8 +3,8 @@
 //!
 //! The kernel fills buffers of a common supply, in order of arrival. What finds the supply used up stays in its
 //! socket; the request ends, and is made again when the buffers are back. Completions never get lost: the kernel
-//! keeps what the queue has no room for (`IORING_FEAT_NODROP`). If the
-//! sending ring itself fails, packets leave by `sendmmsg` from then on.
+//! keeps what the queue has no room for (`IORING_FEAT_NODROP`). If the sending ring itself fails, packets leave by system
+//! calls of their own from then on, beginning with those that it has not taken.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -29,7 +29,6 @@ pub struct UringIo {
     receiver: Receiver,
     /// `None` once it failed.
     sender: Option<Sender>,
-    fallback: mmsg::Sender,
     waker: Waker,
     /// The waker, and what others serve.
     watched: Vec<Watched>,
@@ -57,6 +56,8 @@ struct Open {
     local: LocalSocket,
     token: u64,
     tos: u8,
+    /// Nothing more is taken from it.
+    settled: bool,
 }
 
 impl UringIo {
@@ -65,7 +66,6 @@ impl UringIo {
         Ok(Self {
             receiver: Receiver::new(buffers)?,
             sender: Some(Sender::new()?),
-            fallback: mmsg::Sender::new(1),
             watched: vec![Watched {
                 fd: waker.fd(),
                 standing: false,
@@ -87,8 +87,9 @@ impl UringIo {
     }
 
     fn take(&mut self, id: SocketId) -> Option<Open> {
+        self.settle(id);
         let open = self.sockets.get_mut(id.0 as usize)?.take()?;
-        if let Err(error) = self.receiver.forget(id.0, open.token) {
+        if let Err(error) = self.receiver.forget(id.0) {
             tracing::error!(%error, "a media socket could not be taken out of its ring");
         }
         if let Some(sender) = &mut self.sender {
@@ -110,7 +111,7 @@ impl UringIo {
         }
         self.all_watched = true;
         for token in self.ended.drain(..) {
-            if let Some(open) = find(&self.sockets, token) {
+            if let Some(open) = find(&self.sockets, token).filter(|open| !open.settled) {
                 self.receiver.watch(open.local.id.0, open.fd.as_raw_fd(), token)?;
             }
         }
@@ -191,18 +192,18 @@ impl UringIo {
         let datagrams = packets
             .iter()
             .map(|t| (t.socket.0, fd(t), t.dest, outbox.bytes(batch, t)));
+        let mut handled = 0;
         if let Some(sender) = &mut self.sender {
-            let sent = sender.send(datagrams, &mut |index| {
+            let sent = sender.send(datagrams.clone(), &mut |index| {
                 packets.get(index).into_iter().for_each(&mut *failed)
             });
-            if let Err(error) = sent {
-                tracing::error!(%error, "io_uring sends no more; packets leave by sendmmsg");
-                self.sender = None;
-            }
-            return;
+            let Err(broken) = sent else { return };
+            tracing::error!(error = %broken.error, "io_uring sends no more; each packet leaves by its own system call");
+            self.sender = None;
+            handled = broken.handled;
         }
-        for (packet, (_, fd, to, bytes)) in packets.iter().zip(datagrams) {
-            if !matches!(self.fallback.send(fd, std::iter::once((to, bytes))), Ok(1)) {
+        for (packet, (_, fd, to, bytes)) in packets.iter().zip(datagrams).skip(handled) {
+            if mmsg::send_one(fd, to, bytes).is_err() {
                 failed(packet);
             }
         }
@@ -258,12 +259,24 @@ impl Io for UringIo {
             local,
             token,
             tos: 0,
+            settled: false,
         });
         self.watch()
     }
 
     fn close(&mut self, id: SocketId) {
         drop(self.take(id));
+    }
+
+    fn settle(&mut self, id: SocketId) {
+        let open = self.sockets.get_mut(id.0 as usize).and_then(Option::as_mut);
+        let Some(open) = open.filter(|open| !open.settled) else {
+            return;
+        };
+        open.settled = true;
+        if let Err(error) = self.receiver.cancel(open.token) {
+            tracing::error!(%error, "a media socket's request could not be ended");
+        }
     }
 
     fn detach(&mut self, id: SocketId) -> Option<OwnedFd> {
@@ -333,5 +346,63 @@ impl Io for UringIo {
         });
         self.all_watched = false;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, UdpSocket};
+
+    use super::*;
+    use crate::sys::socket::bind_media;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn a_socket_that_is_given_away_loses_nothing() {
+        let made = Waker::new().and_then(|waker| UringIo::new(waker, Duration::ZERO, 16));
+        let mut io = match made {
+            Ok(io) => io,
+            Err(error) => {
+                eprintln!("no io_uring here, nothing was tested: {error}");
+                assert!(std::env::var_os("CI").is_none(), "CI has io_uring");
+                return;
+            }
+        };
+        let fd = bind_media("127.0.0.1:0".parse().expect("address")).expect("bind");
+        let name = socket2::SockRef::from(&fd).local_addr().expect("name");
+        let addr: SocketAddr = name.as_socket().expect("ip");
+        let id = SocketId(3);
+        let local = LocalSocket { id, addr };
+        io.open(local, fd).expect("open");
+        let party = UdpSocket::bind("127.0.0.1:0").expect("bind");
+        let send = |byte: u8| assert_eq!(party.send_to(&[byte], addr).expect("send"), 1);
+        (0..5).for_each(send);
+        // The ring takes them all, and the batch the first two.
+        let mut batch = Batch::new(2, 64);
+        io.receive(&mut batch, Some(LIMIT));
+        let mut taken = bytes(&batch);
+        io.settle(id);
+        (5..8).for_each(send);
+        while batch.is_full() {
+            batch.clear();
+            io.receive(&mut batch, Some(Duration::ZERO));
+            taken.extend(bytes(&batch));
+        }
+        let fd = io.detach(id).expect("it was there");
+        let socket = UdpSocket::from(fd);
+        socket.set_nonblocking(true).expect("set");
+        let mut buffer = [0; 8];
+        while socket.recv(&mut buffer).is_ok() {
+            taken.push(buffer[0]);
+        }
+        assert_eq!(taken, [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    fn bytes(batch: &Batch) -> Vec<u8> {
+        let datagrams = batch.datagrams();
+        datagrams
+            .filter_map(|(_, _, bytes)| bytes.first().copied())
+            .collect()
     }
 }

@@ -40,8 +40,8 @@ pub fn choose(settings: &SocketSettings) -> Backend {
                 return Backend::Epoll;
             }
         },
-        // Measured (docs/decisions/0009-wake-ups.md): the ring needs a sixth less of the processor at partial load, but
-        // only if it can wait for several packets at once.
+        // Measured (docs/decisions/0009-wake-ups.md): the same at partial load, and the ring is better at full load with
+        // many calls; but only if it can wait for several packets at once.
         IoChoice::Auto => match try_uring() {
             Ok(true) => (Backend::Uring, "which measured best".to_owned()),
             Ok(false) => (

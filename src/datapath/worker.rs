@@ -157,13 +157,16 @@ impl<I: Io> Worker<I> {
         true
     }
 
-    fn apply_commands(&mut self, now: Time, batch: &Batch, outbox: &mut Outbox) -> bool {
+    fn apply_commands(&mut self, now: Time, batch: &mut Batch, outbox: &mut Outbox) -> bool {
         // Those that are there now; what comes meanwhile waits for the next turn.
         let waiting = self.commands.len();
         for _ in 0..waiting {
             match self.commands.try_recv() {
                 Ok(WorkerCommand::Apply(command, sockets)) => self.apply(now, command, sockets),
-                Ok(WorkerCommand::Yield(call, reply)) => self.hand_over(now, call, &reply),
+                Ok(WorkerCommand::Yield(call, reply)) => {
+                    self.exhaust(now, call, batch, outbox);
+                    self.hand_over(now, call, &reply);
+                }
                 Ok(WorkerCommand::Adopt(into, flows)) => {
                     let relay = &mut self.relay;
                     guarded(&self.counters, || relay.adopt(now, into, flows));
@@ -222,6 +225,24 @@ impl<I: Io> Worker<I> {
         });
     }
 
+    /// Handles what has arrived already for a call that is given away: its plans are those that stand.
+    fn exhaust(&mut self, now: Time, call: CallKey, batch: &mut Batch, outbox: &mut Outbox) {
+        for socket in self.relay.sockets(call) {
+            self.io.settle(socket);
+        }
+        for turn in 0..limits::SETTLING_TURNS {
+            // The first batch is the one that this turn brought, whether it is full or not.
+            let last = turn > 0 && !batch.is_full();
+            self.relay_packets(now, batch, outbox);
+            self.with_kernel(|kernel, _| kernel.handled(now, batch));
+            batch.clear();
+            if last {
+                break;
+            }
+            self.take_in(batch, Some(Duration::ZERO));
+        }
+    }
+
     fn hand_over(&mut self, now: Time, call: CallKey, reply: &Sender<Yielded>) {
         self.with_kernel(|kernel, relay| {
             relay.recall(call);
@@ -253,9 +274,13 @@ impl<I: Io> Worker<I> {
         } else {
             Some(Duration::ZERO)
         };
-        self.io.receive(batch, timeout);
+        self.take_in(batch, timeout);
         self.waker.awake();
         self.busy = !batch.is_empty();
+    }
+
+    fn take_in(&mut self, batch: &mut Batch, timeout: Option<Duration>) {
+        self.io.receive(batch, timeout);
         add(&self.counters.packets, batch.len() as u64);
         add(&self.counters.bytes, batch.payload_bytes() as u64);
     }

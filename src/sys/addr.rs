@@ -105,6 +105,11 @@ impl RawAddr {
         self.len
     }
 
+    /// Where a system call puts the length of what it fills in.
+    pub fn socklen_mut(&mut self) -> *mut libc::socklen_t {
+        &raw mut self.len
+    }
+
     fn put<T>(&mut self, raw: T) {
         const { assert!(size_of::<T>() <= size_of::<libc::sockaddr_storage>()) };
         // SAFETY: T is a plain sockaddr_in or sockaddr_in6, checked above to fit into the storage.

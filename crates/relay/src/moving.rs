@@ -4,7 +4,7 @@
 //! be listened to nor sent with. Plans that name the flows follow; until then flows of the same relay go on as they are,
 //! and those from another one rest.
 
-use plan::{CallKey, Time};
+use plan::{CallKey, SocketId, Time};
 
 use crate::Relay;
 use crate::flow::{Flow, News};
@@ -20,6 +20,13 @@ impl Relay {
     /// The flows of `from` belong to `into` from now on, here.
     pub fn merge(&mut self, from: CallKey, into: CallKey) {
         self.table.merge(from, into);
+    }
+
+    /// The sockets of a call.
+    pub fn sockets(&self, call: CallKey) -> impl Iterator<Item = SocketId> + use<> {
+        let flows = self.table.calls.get(&call);
+        let sockets = flows.map(|flows| self.table.sockets_of(flows));
+        sockets.into_iter().flatten()
     }
 
     /// Gives the flows of a call away and releases its sockets.

@@ -130,7 +130,7 @@ impl Table {
         }
     }
 
-    fn sockets_of(&self, flows: &[(FlowId, Slot)]) -> Sockets {
+    pub(crate) fn sockets_of(&self, flows: &[(FlowId, Slot)]) -> Sockets {
         let plans = flows
             .iter()
             .filter_map(|(_, slot)| self.flows.get(*slot as usize));

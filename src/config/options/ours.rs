@@ -14,7 +14,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "MICROSECONDS",
         "Longest pause in which a busy worker lets packets gather, so that one wake-up serves several; 0 for none.",
     )
-    .default("250"),
+    .default("500"),
     flag("pin-workers", "Keep each packet worker on a core of its own."),
     choice(
         "offload",

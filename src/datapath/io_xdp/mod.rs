@@ -291,6 +291,10 @@ impl<S: Io> Io for XdpIo<S> {
         self.sockets.close(id);
     }
 
+    fn settle(&mut self, id: SocketId) {
+        self.sockets.settle(id);
+    }
+
     fn detach(&mut self, id: SocketId) -> Option<OwnedFd> {
         // What comes from now on waits in the socket for whoever gets it.
         if let Some(local) = self.routes.close(id) {

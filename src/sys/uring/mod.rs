@@ -11,7 +11,7 @@ use std::io;
 use io_uring::IoUring;
 
 pub use receive::{Event, Receiver};
-pub use send::Sender;
+pub use send::{Broken, Sender};
 
 /// Sockets with a place in a ring's table of files; others are named by their descriptors, which costs a little more.
 const FILES: u32 = 16_384;
@@ -153,6 +153,29 @@ mod tests {
     }
 
     #[test]
+    fn a_ring_that_fails_says_how_far_it_got() {
+        let Some((_, mut sender)) = rings(8) else { return };
+        let (a, b) = (bound(), bound());
+        let datagrams = || {
+            [b.1; 3]
+                .map(|to| (u32::MAX, a.0.as_raw_fd(), to, &b"x"[..]))
+                .into_iter()
+        };
+        let none = &mut |index| panic!("{index} was refused");
+        sender.send(datagrams(), none).expect("send");
+        // A ring takes requests only from the thread that used it first.
+        let broken = std::thread::scope(|scope| {
+            let sent = scope.spawn(|| sender.send(datagrams(), &mut |index| panic!("{index} was refused")));
+            sent.join().expect("no panic")
+        });
+        assert_eq!(broken.expect_err("another thread's").handled, 0);
+        let socket = std::net::UdpSocket::from(b.0);
+        socket.set_nonblocking(true).expect("set");
+        let mut buffer = [0; 8];
+        assert_eq!(std::iter::from_fn(|| socket.recv(&mut buffer).ok()).count(), 3);
+    }
+
+    #[test]
     fn running_out_of_buffers_and_empty_datagrams_lose_nothing() {
         let Some((mut receiver, _)) = rings(4) else { return };
         let (fd, to) = bound();
@@ -190,7 +213,8 @@ mod tests {
         sender.add(0, fd.as_raw_fd()).expect("add");
         receiver.watch(0, fd.as_raw_fd(), 7).expect("watch");
         receiver.wait(1, None, Some(Duration::ZERO)).expect("wait");
-        receiver.forget(0, 7).expect("forget");
+        receiver.cancel(7).expect("cancel");
+        receiver.forget(0).expect("forget");
         sender.forget(0);
         drop(fd);
         bind_media(addr).expect("the port is free");

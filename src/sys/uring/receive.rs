@@ -129,13 +129,17 @@ impl Receiver {
         unsafe { self.push(&entry.user_data(token)) }
     }
 
-    /// Ends the request of this token and takes the socket out of the table. When this returns, the ring does not hold
-    /// the socket any more; what it brought before may still be among the events.
-    pub fn forget(&mut self, slot: u32, token: u64) -> io::Result<()> {
+    /// Ends the request of this token. When this returns, nothing more is taken from the socket; what it brought before may
+    /// still be among the events.
+    pub fn cancel(&mut self, token: u64) -> io::Result<()> {
         let entry = opcode::AsyncCancel::new(token).build().user_data(NOBODY);
         // SAFETY: no memory is involved.
         unsafe { self.push(&entry)? };
-        self.wait(1, None, Some(Duration::ZERO))?;
+        self.wait(1, None, Some(Duration::ZERO))
+    }
+
+    /// Takes a socket without a request out of the table: the ring does not hold it any more.
+    pub fn forget(&mut self, slot: u32) -> io::Result<()> {
         if slot < FILES {
             super::set_file(&self.ring, slot, -1)
         } else {

@@ -13,6 +13,15 @@ use crate::sys::addr::RawAddr;
 /// Datagrams of one system call.
 const ENTRIES: usize = 256;
 
+/// The ring failed, and must not be used any more.
+#[derive(Debug)]
+pub struct Broken {
+    /// What the kernel says.
+    pub error: io::Error,
+    /// How many datagrams, from the first one on, were sent or refused before that.
+    pub handled: usize,
+}
+
 /// Sends datagrams of many sockets.
 pub struct Sender {
     ring: IoUring,
@@ -52,16 +61,17 @@ impl Sender {
     }
 
     /// Sends datagrams (slot, descriptor, destination, bytes), in order, and calls `failed` with the number of each
-    /// that the kernel refused. Never waits. An error is the ring's own; it must not be used any more.
+    /// that the kernel refused. Never waits.
     pub fn send<'a>(
         &mut self,
         datagrams: impl Iterator<Item = (u32, RawFd, SocketAddr, &'a [u8])>,
         failed: &mut dyn FnMut(usize),
-    ) -> io::Result<()> {
+    ) -> Result<(), Broken> {
         if !self.enabled {
-            super::enable(&self.ring)?;
+            super::enable(&self.ring).map_err(|error| Broken { error, handled: 0 })?;
             self.enabled = true;
         }
+        let mut queued = 0;
         let mut datagrams = datagrams.enumerate().peekable();
         while datagrams.peek().is_some() {
             for (name, (number, datagram)) in self.names.iter_mut().zip(datagrams.by_ref()) {
@@ -71,12 +81,17 @@ impl Sender {
                 if pushed.is_err() {
                     failed(number);
                 }
+                queued = number + 1;
             }
-            self.flush()?;
+            let flushed = self.flush();
             for entry in self.ring.completion() {
                 if entry.result() < 0 {
                     failed(entry.user_data() as usize);
                 }
+            }
+            if let Err(error) = flushed {
+                let handled = queued - self.ring.submission().len();
+                return Err(Broken { error, handled });
             }
         }
         Ok(())
