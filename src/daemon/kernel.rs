@@ -39,6 +39,13 @@ impl KernelPath {
         }
     }
 
+    /// Ends the program's part: all packets come to the sockets again, as long as these are open.
+    pub(super) fn detach(&mut self) {
+        if let Some(kernel) = &mut self.fast.kernel {
+            kernel.detach();
+        }
+    }
+
     /// Who finds next hops, if there is a program.
     pub(super) fn lookup(&self) -> Option<&Lookup> {
         self.next_hops.as_ref().map(|(_, lookup)| lookup)

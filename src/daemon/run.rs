@@ -131,7 +131,7 @@ struct Daemon {
     shards: Vec<JoinHandle<()>>,
     serving: Option<super::listen::ServeHandle>,
     recorder: Option<Recorder>,
-    _kernel: KernelPath,
+    kernel: KernelPath,
     _sampler: Sender<()>,
     _certificate: Sender<()>,
 }
@@ -191,19 +191,21 @@ impl Daemon {
             shards,
             serving,
             recorder,
-            _kernel: kernel,
+            kernel,
             _sampler: sampler,
             _certificate: certificate,
         })
     }
 
-    /// Ends every call, so that recordings are complete, then every thread.
-    fn stop(self) {
+    /// Ends every call, so that recordings are complete, then every thread. Before that the program goes: where a socket is
+    /// closed, nobody must be forwarding or steering past it any more.
+    fn stop(mut self) {
         if let Some(serving) = self.serving {
             let wait = serving.wait.clone();
             drop(serving);
             let _ = wait.recv_timeout(LAST_WORDS);
         }
+        self.kernel.detach();
         for shard in 0..self.control.shards() {
             let last = |shard: &mut Shard| {
                 shard.terminate(None);

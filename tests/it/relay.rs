@@ -150,9 +150,23 @@ impl Relay {
         self.process.end(Duration::from_secs(5));
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&mut self, signal: i32) {
+        self.process.signal(signal);
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) fn end(&mut self) {
+        self.end_watched(|_| {});
+    }
+
+    /// The same, and looks at it again and again meanwhile.
+    pub(crate) fn end_watched(&mut self, mut look: impl FnMut(&mut Self)) {
         self.process.signal(libc::SIGTERM);
+        let give_up = std::time::Instant::now() + Duration::from_secs(10);
+        while self.process.alive() && std::time::Instant::now() < give_up {
+            look(self);
+        }
         self.process.end(Duration::from_secs(10));
     }
 

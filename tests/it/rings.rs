@@ -532,3 +532,35 @@ fn a_crash_leaves_nothing_behind() {
         net.relay = Relay::start(&net.lab, &net.core, OURS, &words(&net.options));
     }
 }
+
+/// At its end the daemon takes the program away first: as soon as one port is closed, no program is there any more.
+#[test]
+fn the_program_goes_before_the_sockets() {
+    for offload in ["--offload=afxdp", "--offload=auto"] {
+        let Some(mut net) = Net::new("ring-end", 1, &[offload, "--num-threads=2"]) else {
+            return;
+        };
+        // Both parties send to two ports each.
+        const CALLS: u16 = 240;
+        for n in 0..CALLS {
+            let (alice, bob) = (End::new(WORLD_IP, 4000 + n * 4), End::new(WORLD_IP, 4002 + n * 4));
+            net.call(&format!("call-{n}"), &alice, &bob);
+        }
+        let open = net.relay.media_ports().len();
+        assert!(open >= usize::from(CALLS) * 2, "{open} ports");
+        let core = &net.core;
+        let attached = || core.ip_says("-details link show dev eth0").contains("xdp");
+        assert!(attached());
+        net.relay.end_watched(|relay| {
+            if relay.media_ports().len() == open {
+                return;
+            }
+            // Time for a good look, which takes longer than all that is left to do.
+            relay.signal(libc::SIGSTOP);
+            let (still, now_open) = (attached(), relay.media_ports().len());
+            relay.signal(libc::SIGCONT);
+            assert!(!still, "{offload}: {now_open} of {open} ports are open");
+        });
+        assert!(!attached());
+    }
+}

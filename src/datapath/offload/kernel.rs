@@ -63,6 +63,11 @@ impl Kernel {
         addresses.iter().for_each(|ip| self.serve(*ip, mode));
     }
 
+    /// Takes the program off all devices: what is for us goes up the stack from now on.
+    pub fn detach(&mut self) {
+        self.links.clear();
+    }
+
     /// Says which program sees the packets of a local address.
     pub(super) fn serve(&mut self, ip: IpAddr, mode: Served) {
         self.maps.set_served(ip, mode);
