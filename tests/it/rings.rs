@@ -7,6 +7,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use testkit::frames::{Ends, Kind, fixtures, rtp};
+
 use crate::kernel_net::{KernelNet, paths};
 use crate::lab::{Host, Lab, have, wait_for};
 use crate::ng::Request;
@@ -373,71 +375,32 @@ fn served_together(io: &str) {
     });
 }
 
-/// Datagrams of all sorts, as one party sends them.
+/// The payloads of all fixtures, as one party sends them. What their frames are like is tested in [`crate::fixtures`].
 fn datagrams() -> Vec<(&'static str, Vec<u8>)> {
-    let rtp = |pt: u8, seq: u16, payload: &[u8]| {
-        let mut bytes = vec![0x80, pt];
-        bytes.extend(seq.to_be_bytes());
-        bytes.extend((u32::from(seq) * 160).to_be_bytes());
-        bytes.extend(0xa11c_e000_u32.to_be_bytes());
-        bytes.extend(payload);
-        bytes
-    };
-    let with = |mut bytes: Vec<u8>, first: u8, more: &[u8]| {
-        bytes[0] = first;
-        bytes.splice(12..12, more.iter().copied());
-        bytes
-    };
-    let report = |kind: u8, words: u16, body: &[u8]| {
-        [
-            &[0x80, kind][..],
-            &words.to_be_bytes(),
-            &0xa11c_e000_u32.to_be_bytes(),
-            body,
-        ]
-        .concat()
-    };
-    vec![
-        ("the smallest RTP", rtp(8, 1, b"")),
-        ("20 ms of G.711", rtp(8, 2, &[0xd5; 160])),
-        ("an odd length", rtp(8, 3, &[0xd5; 33])),
-        ("a marker", rtp(0x88, 4, &[0xd5; 160])),
-        (
-            "CSRCs",
-            with(rtp(8, 5, &[1; 20]), 0x82, &[1, 2, 3, 4, 5, 6, 7, 8]),
-        ),
-        (
-            "a header extension",
-            with(rtp(8, 6, &[1; 20]), 0x90, &[0xbe, 0xde, 0, 1, 0x10, 0xff, 0, 0]),
-        ),
-        ("padding", with(rtp(8, 7, &[0, 0, 0, 4]), 0xa0, b"")),
-        ("another payload type", rtp(96, 8, &[7; 50])),
-        ("the largest in one frame", rtp(8, 9, &[9; 1472 - 12])),
-        ("larger than a frame", rtp(8, 10, &[10; 1473 - 12])),
-        ("much larger", rtp(8, 11, &[11; 9000])),
-        ("an empty datagram", vec![]),
-        ("one byte", vec![0x80]),
-        ("a cut RTP header", rtp(8, 12, b"")[..11].into()),
-        ("RTCP on the RTP port", report(200, 6, &[0; 20])),
-        (
-            "a STUN request",
-            [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[5; 12]].concat(),
-        ),
-        ("something like DTLS", [&[22, 254, 253][..], &[0; 30]].concat()),
-        ("version 1", with(rtp(8, 13, &[1; 20]), 0x40, b"")),
-        ("a sum of zeros", rtp(8, 14, &[0; 160])),
-        ("the last", rtp(8, 15, &[15; 160])),
-    ]
+    let all = fixtures(&Ends {
+        kind: Kind::Rtp,
+        ethernet: ([0; 6], [0; 6]),
+        source: SocketAddr::from(([192, 0, 2, 1], 4000)),
+        local: SocketAddr::from(([192, 0, 2, 2], 30_000)),
+        ssrc: 0xa11c_e000,
+        seq: 1,
+        leaves6: false,
+    });
+    let payloads = all
+        .into_iter()
+        .map(|fixture| (fixture.name, fixture.sent.payload));
+    payloads
+        .chain([("larger than many frames", rtp(8, 9_000, 0xa11c_e000, 9_000))])
+        .collect()
 }
 
 /// What the other party gets of them: what was sent, and what of it arrived. Fragments come another way than what
 /// follows them, and may be late.
-fn relayed(net: &Net, secured: bool) -> Vec<Vec<u8>> {
-    let bob = End::new(WORLD_IP, 4002);
-    let bob = if secured { bob.secure() } else { bob };
+fn relayed(net: &Net) -> Vec<Vec<u8>> {
+    let bob = End::new(WORLD_IP, 4002).secure();
     let (mut a, mut b) = net.call("fixtures", &End::new(WORLD_IP, 4000), &bob);
     meet(&mut a, &mut b);
-    let mut receiver = bob.key.as_ref().map(|_| b.take_receiver());
+    let mut receiver = b.take_receiver();
     let mut got = Vec::new();
     for bytes in datagrams()
         .into_iter()
@@ -459,7 +422,7 @@ fn relayed(net: &Net, secured: bool) -> Vec<Vec<u8>> {
 }
 
 /// What comes before the packet of this number.
-fn read_until(socket: &UdpSocket, seq: u16, receiver: &mut Option<srtp::Receiver>) -> Vec<Vec<u8>> {
+fn read_until(socket: &UdpSocket, seq: u16, receiver: &mut srtp::Receiver) -> Vec<Vec<u8>> {
     let mut before = Vec::new();
     let mut buffer = vec![0; 65_536];
     loop {
@@ -469,9 +432,7 @@ fn read_until(socket: &UdpSocket, seq: u16, receiver: &mut Option<srtp::Receiver
             len = *read.as_ref().unwrap_or(&0);
             read.is_ok()
         });
-        if let Some(receiver) = receiver
-            && let Ok(plain) = receiver.unprotect_rtp(&mut buffer[..len])
-        {
+        if let Ok(plain) = receiver.unprotect_rtp(&mut buffer[..len]) {
             len = plain;
         }
         let bytes = &buffer[..len];
@@ -483,32 +444,22 @@ fn read_until(socket: &UdpSocket, seq: u16, receiver: &mut Option<srtp::Receiver
     }
 }
 
+/// What is encrypted on the way; plain calls are in [`crate::fixtures`].
 #[test]
-fn rings_give_what_sockets_give() {
-    for secured in [false, true] {
-        let run = |offload: &str| {
-            let net = Net::new("fixtures", 1, &[offload, "--num-threads=1"])?;
-            Some(relayed(&net, secured))
-        };
-        let (Some(sockets), Some(rings)) = (run("--offload=off"), run("--offload=afxdp")) else {
-            return;
-        };
-        assert!(sockets.len() > 8, "{}", sockets.len());
-        for (name, bytes) in datagrams() {
-            let seen = |all: &[Vec<u8>]| all.iter().filter(|one| **one == bytes).count();
-            assert_eq!(
-                seen(&rings),
-                seen(&sockets),
-                "{name}, {} bytes, secured: {secured}",
-                bytes.len()
-            );
-        }
-        assert_eq!(rings.len(), sockets.len());
-        assert!(
-            rings == sockets,
-            "secured: {secured}: what is changed is changed alike"
-        );
+fn rings_encrypt_what_sockets_encrypt() {
+    let run = |offload: &str| {
+        let net = Net::new("fixtures", 1, &[offload, "--num-threads=1"])?;
+        Some(relayed(&net))
+    };
+    let (Some(sockets), Some(rings)) = (run("--offload=off"), run("--offload=afxdp")) else {
+        return;
+    };
+    assert!(sockets.len() > 8, "{}", sockets.len());
+    for (name, bytes) in datagrams() {
+        let seen = |all: &[Vec<u8>]| all.iter().filter(|one| **one == bytes).count();
+        assert_eq!(seen(&rings), seen(&sockets), "{name}, {} bytes", bytes.len());
     }
+    assert!(rings == sockets, "what is changed is changed alike");
 }
 
 #[test]

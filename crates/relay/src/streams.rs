@@ -132,8 +132,8 @@ impl Streams {
         trusted.max_by_key(|s| s.heard).map(|s| s.ssrc)
     }
 
-    /// Counts what the kernel has forwarded of an SSRC: by how many sequence numbers the stream went on. `base` is added
-    /// to the kernel's numbers, and found out from the first of them.
+    /// Counts what the kernel has forwarded of an SSRC; returns the highest number of that, extended as ours are. `base`
+    /// is added to the kernel's numbers, and found out from the first of them.
     pub(crate) fn forwarded(
         &mut self,
         at: Time,
@@ -142,14 +142,17 @@ impl Streams {
         base: &mut Option<u32>,
         rates: &[(u8, u32)],
         stats: &FlowStats,
-    ) -> u32 {
-        let known = self.slots.iter_mut().zip(&stats.ssrc);
-        let Some((stream, slot)) = known.into_iter().find(|(s, _)| s.used && s.ssrc == ssrc) else {
-            return u32::MAX;
-        };
-        let ahead = stream.forwarded(at, counts, base, rates, stats);
+    ) -> Option<u32> {
+        let mut known = self.slots.iter_mut().zip(&stats.ssrc);
+        let (stream, slot) = known.find(|(s, _)| s.used && s.ssrc == ssrc)?;
+        let highest = stream.forwarded(at, counts, base, rates, stats);
         stream.publish(slot);
-        ahead
+        Some(highest)
+    }
+
+    /// The highest number of an SSRC, extended.
+    pub(crate) fn highest(&self, ssrc: u32) -> Option<u32> {
+        self.find(ssrc).map(|s| s.max_seq)
     }
 
     /// The learned source is another one from now on.
@@ -270,7 +273,7 @@ impl Stream {
         let twice = self.unique.saturating_sub(self.expected());
         self.unique -= twice;
         self.duplicates = self.duplicates.saturating_add(twice);
-        ahead
+        highest
     }
 
     /// RFC 3550 A.1 without the probation: the packet's source was examined already. True if the packet moves the

@@ -61,8 +61,14 @@ impl Relay {
             return;
         };
         let (rates, base) = (&flow.plan.clock_rates, &mut flow.offer.seq_base);
-        let ahead = flow.state.streams.forwarded(at, ssrc, counts, base, rates, stats);
-        if counts.packets > u64::from(ahead) * 2 + REPEATS {
+        let streams = &mut flow.state.streams;
+        let Some(highest) = streams.forwarded(at, ssrc, counts, base, rates, stats) else {
+            return;
+        };
+        // Between what the kernel forwards there may be packets that came here: only its own numbers say how far it is.
+        let ahead = highest.wrapping_sub(flow.offer.kernel_seq).cast_signed().max(0);
+        flow.offer.kernel_seq = highest;
+        if counts.packets > u64::from(ahead.cast_unsigned()) * 2 + REPEATS {
             self.goes_in_circles(now, slot);
         }
     }

@@ -106,6 +106,8 @@ pub(crate) struct Offer {
     looped: bool,
     /// What is to be added to the kernel's sequence numbers, once it has told of some.
     seq_base: Option<u32>,
+    /// The highest number, extended, that the kernel has told of; before, that of the stream when it was offered.
+    kernel_seq: u32,
 }
 
 impl Offer {
@@ -301,6 +303,8 @@ impl Relay {
         match wanted {
             Ok(kernel) if !rests => {
                 (offer.looped, offer.seq_base) = (false, None);
+                let highest = kernel.ssrc.and_then(|ssrc| flow.state.streams.highest(ssrc));
+                offer.kernel_seq = highest.unwrap_or_default();
                 offer.not_before = now + Duration::from_micros(limits::OFFER_INTERVAL_US);
                 kernel.stats.stays(Refusal::Moving);
                 self.offload.offered.insert(kernel.flow, slot);

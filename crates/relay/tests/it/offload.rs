@@ -533,6 +533,20 @@ fn what_goes_in_circles_comes_back() {
     }
 }
 
+/// The kernel forwards nearly all of a stream, some packets come here; then it tells.
+#[test]
+fn packets_that_come_here_in_between_are_no_circle() {
+    let mut world = offered();
+    for report in 1..20_u16 {
+        world.now_ms += 10;
+        let seq = report * 100;
+        world.arrive(A, 1, &rtp(5, seq));
+        let told = counts_at(&world, 99, u32::from(seq) - 1);
+        world.relay.note_kernel(world.now(), FlowId(1), &told);
+        assert_eq!(changes(&mut world).len(), 0, "report {report}");
+    }
+}
+
 #[test]
 fn peers_that_the_kernel_heard_need_no_holes_in_their_nats() {
     let mut plans = pair();

@@ -143,6 +143,9 @@ struct List<'a> {
     all: Vec<Fixture>,
 }
 
+/// Between the numbers of packets. Those in between are for whoever needs others around them.
+const SPACING: u16 = 64;
+
 const FORWARDS: Program = Program::Forwards;
 
 const fn up(reason: &'static str) -> Program {
@@ -160,7 +163,7 @@ impl List<'_> {
     /// The next packet of the stream, with `len` bytes in all.
     fn rtp(&mut self, len: usize) -> Vec<u8> {
         let packet = rtp(8, self.seq, self.ends.ssrc, len - 12);
-        self.seq = self.seq.wrapping_add(1);
+        self.seq = self.seq.wrapping_add(SPACING);
         packet
     }
 
@@ -264,6 +267,9 @@ impl List<'_> {
             frame.tags = vec![0xe000]
         });
         self.with("a VLAN", FORWARDS, |frame| frame.tags = vec![0x2007]);
+        self.with("to everybody on the wire", Program::Up(None), |frame| {
+            frame.ethernet.0 = [0xff; 6];
+        });
         let (options, packet_too_long) = if self.ends.source.is_ipv4() {
             (up("form"), up("form"))
         } else {
@@ -313,9 +319,6 @@ impl List<'_> {
         });
         changed(self, "a frame that ends early", Program::Up(None), &|bytes| {
             bytes.truncate(40)
-        });
-        changed(self, "to all at once", Program::Up(None), &|bytes| {
-            bytes[..6].fill(0xff)
         });
         if v4 {
             changed(self, "a header that is too short", Program::Up(None), &|bytes| {
@@ -385,15 +388,17 @@ impl List<'_> {
         self.arrives("an unknown payload type", sent, up("payload-type"));
     }
 
-    /// Last, because the other stream is the one that goes on then.
+    /// Last, because then the other stream is the one that goes on, and at last from another place.
     fn other_senders(&mut self) {
-        let payload = self.rtp(172);
-        let mut sent = self.frame(&payload);
-        sent.from.set_port(sent.from.port() + 1);
-        self.add("an unknown port", sent, up("source"), Fate::Nothing);
-        let payload = rtp(8, 7, self.ends.ssrc + 1, 160);
-        let sent = self.frame(&payload);
-        self.arrives("another stream", sent, up("ssrc"));
+        let other = |seq| rtp(8, seq, self.ends.ssrc + 1, 160);
+        let mut stranger = self.frame(&rtp(8, 1, !self.ends.ssrc, 160));
+        stranger.from.set_port(stranger.from.port() + 1);
+        let stream = self.frame(&other(7));
+        let mut moved = self.frame(&other(8));
+        moved.from = stranger.from;
+        self.add("a stranger", stranger, up("source"), Fate::Nothing);
+        self.arrives("another stream", stream, up("ssrc"));
+        self.arrives("a stream that goes on from another port", moved, up("source"));
     }
 
     fn muxed(&mut self) {
