@@ -88,18 +88,19 @@ fn nothing_in_the_kernel_outlives_the_daemon() {
     }
     let mut lab = Lab::new("offload-end");
     let relay = wired(&mut lab);
-    for (mode, name) in [("native", "native XDP"), ("tc", "tc"), ("generic", "generic XDP")] {
+    for (mode, name) in [
+        ("native", "eth0 (192.0.2.1): native XDP"),
+        ("tc", "eth0 (192.0.2.1): tc"),
+        ("generic", "eth0 (192.0.2.1): generic XDP"),
+        ("afxdp", "AF_XDP on eth0"),
+    ] {
         // Whoever was killed does not keep the next one from starting.
         for signal in [libc::SIGKILL, libc::SIGTERM, libc::SIGINT] {
             let option = format!("--offload={mode}");
             let args: Vec<&str> = ARGS.iter().copied().chain(["--no-fallback", &option]).collect();
             let mut daemon = Process::start(&lab, &relay, &format!("{mode}-{signal}"), BIN, &args);
             wait_for("the start", PATIENCE, || daemon.said().contains("started"));
-            assert!(
-                daemon.said().contains(&format!("eth0 (192.0.2.1): {name}")),
-                "{}",
-                daemon.said()
-            );
+            assert!(daemon.said().contains(name), "{}", daemon.said());
             let mine = held(daemon.id());
             for kind in ["prog_id", "map_id", "link_id"] {
                 assert!(mine.iter().any(|(held, _)| held == kind), "no {kind} in {mine:?}");

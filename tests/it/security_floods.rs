@@ -109,8 +109,9 @@ fn flood(io: &str) {
     );
 }
 
+/// They reach nobody, and each costs no more than a packet of a call does.
 #[test]
-fn random_datagrams_reach_nobody() {
+fn random_datagrams_reach_nobody_and_cost_little() {
     let _alone = FLOOD.lock();
     let Some(net) = OpenNet::new("random", &[]) else {
         return;
@@ -120,6 +121,11 @@ fn random_datagrams_reach_nobody() {
         call.alice.forget();
         call.bob.forget();
     }
+    let before = net.relay.processor_time();
+    assert_eq!(rounds(&mut calls, 200), 0);
+    // Of one packet of the 4,000.
+    let usual = (net.relay.processor_time() - before) / (200 * 2 * 10);
+    let (before, said) = (net.relay.processor_time(), net.relay.said().len());
     let seed = seed();
     let mut rng = SmallRng::seed_from_u64(seed);
     let mallory = net.world.udp(&format!("{MALLORY}:6000"));
@@ -158,6 +164,13 @@ fn random_datagrams_reach_nobody() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(sent > 40_000, "only {sent} datagrams in {length:?} are no test");
+    let spent = net.relay.processor_time() - before;
+    assert!(
+        spent < usual * (sent + 4_000),
+        "{spent:?} for {sent} datagrams; a packet of a call takes {usual:?}"
+    );
+    let said = net.relay.said().len() - said;
+    assert!(said < 10_000, "{said} bytes of log");
     let mut strange = 0;
     for Call { alice, bob, .. } in &mut calls {
         meet(alice, bob);
