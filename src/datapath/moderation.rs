@@ -2,13 +2,17 @@
 //!
 //! Most of what a packet costs at partial load is the wake-up that it causes, so a wake-up should bring several. As a
 //! network card spaces its interrupts, this spaces the wake-ups: no packet is held back for longer than the delay that
-//! was set, counted from the wake-up before. There is no pause where it would bring too little company, nor where the
-//! work of a turn has already taken as long. Pure: time comes in.
+//! was set, counted from the wake-up before, nor for longer than it takes until there is company enough. There is no pause
+//! where it would bring too little, nor where the work of a turn has already taken as long. Pure: time comes in.
 
 use std::time::Duration;
 
 /// Packets that a pause must be expected to bring. A timer costs about as much as two wake-ups by a packet.
 const COMPANY_MIN: u64 = 2;
+
+/// Packets that are company enough: what a wake-up costs is then a small part of what they cost, and to wait for more
+/// would only make them late.
+const COMPANY_ENOUGH: u64 = 10;
 
 /// The shortest pause worth a timer.
 const PAUSE_US_MIN: u64 = 20;
@@ -59,7 +63,8 @@ impl Moderation {
     /// How long to pause before the next wait, which may last `timeout`; `None` = not at all.
     pub fn pause(&self, now_us: u64, timeout: Option<Duration>) -> Option<Duration> {
         let since = now_us.saturating_sub(self.woken_us);
-        let left = self.delay_us.saturating_sub(since);
+        let enough_us = COMPANY_ENOUGH * self.interval / self.packets.max(1);
+        let left = self.delay_us.min(enough_us).saturating_sub(since);
         let timeout = timeout.map_or(u64::MAX, |t| t.as_micros() as u64);
         // packets / interval is the rate; as a product, nothing is divided.
         let lonely = self.packets * self.delay_us < COMPANY_MIN * self.interval;
@@ -100,6 +105,8 @@ mod tests {
         assert_eq!(settled(150, 5), None);
         let pause = settled(30, 3).expect("six packets in a delay");
         assert!(pause < DELAY, "{pause:?}: the turn's own time counts");
+        let short = settled(8, 1).expect("ten packets in less than a delay");
+        assert!(short < Duration::from_micros(90), "{short:?}: company enough");
         assert_eq!(settled(4, 4), None, "a turn that lasts as long needs no pause");
     }
 
@@ -107,7 +114,7 @@ mod tests {
     fn a_pause_ends_with_the_next_timer() {
         let mut moderation = Moderation::new(DELAY);
         for at in 1..100 {
-            moderation.woken(at * 200, 10);
+            moderation.woken(at * 200, 8);
         }
         let pause = |timeout| moderation.pause(99 * 200 + 10, timeout);
         assert_eq!(pause(None), Some(Duration::from_micros(190)));
