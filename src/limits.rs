@@ -172,8 +172,12 @@ pub const OFFLOAD_RETRY: Duration = Duration::from_secs(1);
 /// Visits to flows that are due within this are made together.
 pub const OFFLOAD_TOGETHER: Duration = Duration::from_millis(25);
 
-/// Visits to flows in the kernel in one turn of a worker.
-pub const OFFLOAD_VISITS: usize = 256;
+/// Visits to flows that were planned at one time are spread over so long: made in a row they would keep a processor from
+/// the packets that arrive for it. An interval and this together are less than what the relay takes for the age of news.
+pub const OFFLOAD_SPREAD: Duration = Duration::from_millis(40);
+
+/// Visits to flows in the kernel in one turn of a worker: some 50 µs of work.
+pub const OFFLOAD_VISITS: usize = 32;
 
 /// How long a flow waits for a moment when none of its packets is under way to the worker, before it moves into the
 /// kernel all the same: there is no such moment if more comes than the worker can handle.
